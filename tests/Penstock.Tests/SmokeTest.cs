@@ -1,0 +1,2 @@
+namespace Penstock.Tests;
+public sealed class SmokeTest { [Xunit.Fact] public void Runs() => Xunit.Assert.True(true); }
