@@ -1,0 +1,37 @@
+namespace Penstock.Execution;
+
+/// <summary>
+/// A bounded stack of objects for reuse. Which object is handed out is not observable by correct users, so a pool may be shared.
+/// </summary>
+internal sealed class Pool<T>(Func<T> create, int capacity = 256)
+    where T : class
+{
+    private readonly T?[] _items = new T?[capacity];
+    private int _count;
+
+    public T Rent()
+    {
+        lock (_items)
+        {
+            if (_count > 0)
+            {
+                T item = _items[--_count]!;
+                _items[_count] = null;
+                return item;
+            }
+        }
+
+        return create();
+    }
+
+    public void Return(T item)
+    {
+        lock (_items)
+        {
+            if (_count < _items.Length)
+            {
+                _items[_count++] = item;
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+namespace Penstock.Execution;
+
+/// <summary>
+/// The rules a test can switch off, one at a time, to show that something notices (a mutant). The number in each comment is the rule's in the
+/// founding semantics: 1.n what the founding patch asks, 2.n where later kernels corrected it.
+/// </summary>
+internal enum Rule
+{
+    /// <summary>Every rule holds.</summary>
+    None = 0,
+
+    /// <summary>1.2: a direct write enters the direct-I/O gate.</summary>
+    DirectWriteEntersGate,
+
+    /// <summary>1.3: a direct read writes back dirty pages first.</summary>
+    DirectReadFlushes,
+
+    /// <summary>1.3: a direct read enters the direct-I/O gate.</summary>
+    DirectReadEntersGate,
+
+    /// <summary>1.4: the inode lock is given up after submission, before waiting for the device.</summary>
+    InodeLockReleasedAtSubmission,
+
+    /// <summary>1.5: the gate is left at completion, not at submission.</summary>
+    GateHeldUntilCompletion,
+
+    /// <summary>1.6: the end-of-I/O callback runs before the gate is left.</summary>
+    EndOfIoBeforeGate,
+
+    /// <summary>1.11: a direct write inside the size of a block-mapped file allocates nothing.</summary>
+    OverwriteOnlyInsideSize,
+
+    /// <summary>1.13: data of a fallback is on the device before the write returns.</summary>
+    FallbackWritesBack,
+
+    /// <summary>1.16: a direct write writes back dirty pages of its range first.</summary>
+    DirectWriteFlushes,
+
+    /// <summary>1.18, 2.6: pages are invalidated again at completion.</summary>
+    InvalidateAfterWrite,
+
+    /// <summary>2.6: pages are invalidated before a direct write.</summary>
+    InvalidateBeforeWrite,
+
+    /// <summary>1.21: truncate drains the gate.</summary>
+    TruncateDrainsGate,
+
+    /// <summary>2.1: an extending write keeps the inode lock exclusive until the size is published.</summary>
+    ExtendingWriteHoldsLock,
+
+    /// <summary>2.3: the block that holds the last byte is inside the file.</summary>
+    PartialLastBlockIsInside,
+
+    /// <summary>2.5: the size is published at completion.</summary>
+    SizeAfterCompletion,
+
+    /// <summary>2.8: punch hole and its like drain the gate.</summary>
+    PunchDrainsGate,
+
+    /// <summary>2.9: a fill holds the invalidation lock shared.</summary>
+    FillSharesInvalidationLock,
+
+    /// <summary>2.9: a removal holds the invalidation lock exclusively.</summary>
+    RemovalExcludesFills,
+
+    /// <summary>2.10: an unaligned write that is not an overwrite is exclusive and drains.</summary>
+    UnalignedWriteIsExclusive,
+
+    /// <summary>2.10: heads and tails of new blocks are zeroed.</summary>
+    HeadsAndTailsAreZeroed,
+
+    /// <summary>2.11: the gap between the old end and an extending write is zeroed.</summary>
+    GapIsZeroed,
+
+    /// <summary>2.12: a failed extending write is cut back.</summary>
+    FailedExtensionIsCutBack,
+
+    /// <summary>2.13: the size is sampled before a read.</summary>
+    SizeSampledBeforeRead,
+
+    /// <summary>2.14: O_DSYNC syncs after completion.</summary>
+    SyncAfterCompletion,
+
+    /// <summary>2.16: a write-back error reaches each open file's next sync.</summary>
+    WritebackErrorReachesEveryOpenFile,
+
+    /// <summary>2.17: blocks for holes are allocated unwritten and converted at completion.</summary>
+    HoleAllocatedUnwritten,
+
+    /// <summary>2.19: write-back waits for what was started even when a start failed.</summary>
+    WritebackAlwaysWaits,
+
+    /// <summary>2.21: a write clears setuid, setgid and capabilities.</summary>
+    WriteClearsPrivileges,
+
+    /// <summary>2.22: alignment is checked before anything else.</summary>
+    AlignmentCheckedFirst,
+
+    /// <summary>3.5: freed blocks are not reused before the change that freed them is on the device.</summary>
+    FreedBlocksWaitForCommit,
+
+    /// <summary>3.4: an invalidation never drops a dirty page.</summary>
+    InvalidationKeepsDirtyPages,
+
+    /// <summary>Volumes: a volume is marked not clean before its first change.</summary>
+    MarkedDirtyBeforeFirstChange,
+}

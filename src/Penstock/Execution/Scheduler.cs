@@ -1,0 +1,76 @@
+namespace Penstock.Execution;
+
+/// <summary>
+/// The one seam for time and order. Whatever the core waits for (a device completion, a lock grant, an alarm) is resumed through here, and
+/// so is every background activity; so a simulator that supplies its own scheduler owns every choice, and no other code differs.
+/// </summary>
+/// <remarks>
+/// <para>Two kinds of place exist. <em>Core</em> places (the threads that reap completions, and the core's workers) run continuations of the core:
+/// they never block and never touch user memory, which may be mapped from a mount that this very process serves. <em>User</em> places (the
+/// caller's own thread, and the pool where a user's continuations run) may do both.</para>
+/// <para>All members may be called from any thread. No member runs the given work before it returns.</para>
+/// </remarks>
+internal abstract class Scheduler
+{
+    /// <summary>The scheduler of production: the core's own workers, and the runtime's pool for users' continuations.</summary>
+    public static Scheduler Default => ThreadedScheduler.Shared;
+
+    /// <summary>Wall-clock time, in nanoseconds since 1970-01-01 UTC; for file times only.</summary>
+    public abstract long UnixNanoseconds { get; }
+
+    /// <summary>A clock that never goes back, in nanoseconds from an arbitrary start; for ages and intervals.</summary>
+    public abstract long MonotonicNanoseconds { get; }
+
+    /// <summary>Whether the current place is a user place, where user memory may be touched.</summary>
+    public abstract bool MayTouchUserMemory { get; }
+
+    /// <summary>The lock recorder of this scheduler, or null where nothing is recorded. Always null in a shipped build.</summary>
+    public Locking.LockRecorder? Recorder { get; set; }
+
+    /// <summary>The rule that is switched off in this scheduler, or <see cref="Rule.None"/>. Ignored in a shipped build.</summary>
+    public Rule BrokenRule { get; set; }
+
+    /// <summary>Runs <paramref name="work"/> in a core place, soon.</summary>
+    public abstract void Post(Action<object?> work, object? state);
+
+    /// <summary>Runs <paramref name="work"/> in a user place, soon.</summary>
+    public abstract void PostToUser(Action<object?> work, object? state);
+
+    /// <summary>Makes an alarm that runs <paramref name="work"/> in a core place each time it goes off.</summary>
+    public abstract Alarm CreateAlarm(Action<object?> work, object? state);
+
+    /// <summary>Random bytes for identifiers (UUIDs, hash seeds, generations).</summary>
+    public abstract void FillRandom(Span<byte> bytes);
+
+    /// <summary>
+    /// Starts the loop that reaps a device's completions. In production it gets a thread of its own, a core place;
+    /// devices whose completions do not come from the host have none.
+    /// </summary>
+    public abstract void StartReaper(string name, Action loop);
+
+    /// <summary>Whether <paramref name="rule"/> is switched off: the mutant seam. Constant false, and so free, in a shipped build.</summary>
+    public bool IsBroken(Rule rule) => Checks.IsSupported && BrokenRule == rule;
+
+    /// <summary>Starts a background activity in a core place. Its faults are its own to handle: an escaping exception ends the process.</summary>
+    public void Start(Func<Task> activity) => Post(
+        static state => _ = RunAsync((Func<Task>)state!),
+        activity);
+
+    /// <summary>Awaited, continues in a user place: at once where the current one is, else after a hop.</summary>
+    public UserPlaceAwaitable SwitchToUserPlace() => new(this);
+
+    /// <summary>Awaited, continues in a core place after other work that is ready.</summary>
+    public YieldAwaitable Yield() => new(this);
+
+    private static async Task RunAsync(Func<Task> activity)
+    {
+        try
+        {
+            await activity().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            Environment.FailFast("A background activity of Penstock let an exception escape.", e);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+
+namespace Penstock.Execution;
+
+/// <summary>
+/// The scheduler of production. Core continuations run on a few workers of our own, so that they go on even when every thread of the
+/// runtime's pool is blocked by a user who waits for one of our results; users' continuations run on that pool.
+/// </summary>
+internal sealed class ThreadedScheduler : Scheduler
+{
+    [ThreadStatic]
+    private static bool t_isCorePlace;
+
+    private readonly WorkQueue _queue = new();
+
+    private ThreadedScheduler(int workers)
+    {
+        for (int i = 0; i < workers; i++)
+        {
+            StartCoreThread($"penstock-core-{i}", RunWorker);
+        }
+    }
+
+    public static ThreadedScheduler Shared { get; } = new(Math.Clamp(Environment.ProcessorCount, 2, 8));
+
+    public override long UnixNanoseconds => (DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) * 100;
+
+    public override long MonotonicNanoseconds => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    public override bool MayTouchUserMemory => !t_isCorePlace;
+
+    /// <summary>A scheduler with the production behaviour but its own recorder and mutant; for tests.</summary>
+    public static ThreadedScheduler CreateForTest() => new(2);
+
+    public override void Post(Action<object?> work, object? state) => _queue.Enqueue(work, state);
+
+    public override void PostToUser(Action<object?> work, object? state) =>
+        ThreadPool.UnsafeQueueUserWorkItem(work, state, preferLocal: false);
+
+    public override Alarm CreateAlarm(Action<object?> work, object? state) => new TimerAlarm(this, work, state);
+
+    public override void FillRandom(Span<byte> bytes) => RandomNumberGenerator.Fill(bytes);
+
+    public override void StartReaper(string name, Action loop) => StartCoreThread(name, loop);
+
+    private static void StartCoreThread(string name, Action loop)
+    {
+        var thread = new Thread(() =>
+        {
+            t_isCorePlace = true;
+            loop();
+        })
+        {
+            IsBackground = true,
+            Name = name,
+        };
+        thread.UnsafeStart();
+    }
+
+    private void RunWorker()
+    {
+        while (true)
+        {
+            _queue.Dequeue(out Action<object?> work, out object? state);
+            work(state);
+        }
+    }
+
+    private sealed class TimerAlarm : Alarm
+    {
+        private readonly Timer _timer;
+
+        public TimerAlarm(Scheduler scheduler, Action<object?> work, object? state) =>
+            _timer = new Timer(_ => scheduler.Post(work, state));
+
+        public override void Set(TimeSpan delay) => _timer.Change(delay, Timeout.InfiniteTimeSpan);
+
+        public override void Cancel() => _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+
+        public override void Dispose() => _timer.Dispose();
+    }
+}
