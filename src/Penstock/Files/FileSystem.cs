@@ -1,0 +1,116 @@
+using Penstock.Caching;
+using Penstock.Devices;
+using Penstock.Execution;
+using Penstock.Journal;
+using Penstock.Locking;
+using Penstock.Mapping;
+
+namespace Penstock.Files;
+
+/// <summary>
+/// What a format does for the layer above it. That layer (Namespace, OpenFile and their paths) takes the locks and judges arguments and
+/// permissions of flags; the format changes the volume. The documentation of each member says which locks its caller holds.
+/// </summary>
+internal abstract class FileSystem : IAsyncDisposable
+{
+    protected FileSystem(BlockDevice device, PageCache pageCache)
+    {
+        Device = device;
+        PageCache = pageCache;
+        Scheduler = device.Scheduler;
+        RenameLock = new SharedLock(Scheduler, LockRank.Rename);
+        Inodes = new InodeTable(this);
+    }
+
+    public BlockDevice Device { get; }
+
+    public Scheduler Scheduler { get; }
+
+    public PageCache PageCache { get; }
+
+    public InodeTable Inodes { get; }
+
+    /// <summary>Held exclusively by a rename that moves a directory to another parent.</summary>
+    public SharedLock RenameLock { get; }
+
+    public abstract MetadataJournal Journal { get; }
+
+    /// <summary>The format, in the user's word: "ext4".</summary>
+    public abstract string FormatName { get; }
+
+    /// <summary>The size of a block in bytes.</summary>
+    public abstract int BlockSize { get; }
+
+    /// <summary>Why nothing may be written, or null: asked for, a feature, the device, a failure.</summary>
+    public abstract string? ReadOnlyReason { get; }
+
+    public bool IsReadOnly => ReadOnlyReason is not null;
+
+    public abstract InodeNumber RootNumber { get; }
+
+    /// <summary>The largest size of a file in bytes.</summary>
+    public abstract long MaxFileSize { get; }
+
+    /// <summary>Whether times have nanoseconds; else seconds.</summary>
+    public abstract bool HasNanoseconds { get; }
+
+    /// <summary>The current time as this format can store it.</summary>
+    public Timestamp Now
+    {
+        get
+        {
+            long ns = Scheduler.UnixNanoseconds;
+            return new Timestamp(ns / 1_000_000_000, HasNanoseconds ? (int)(ns % 1_000_000_000) : 0);
+        }
+    }
+
+    public abstract VolumeStatistics Statistics { get; }
+
+    /// <summary>Reads an inode; called by the <see cref="InodeTable"/> only, once for each object.</summary>
+    /// <exception cref="FileSystemException">Stale: the inode is free, or the number is none.</exception>
+    public abstract ValueTask<Inode> LoadInodeAsync(InodeNumber number);
+
+    /// <summary>Finds a name. The directory's lock is held, shared at least. "." and ".." are found too.</summary>
+    /// <returns>The inode's number, or none.</returns>
+    public abstract ValueTask<InodeNumber> LookupAsync(Inode directory, FileName name);
+
+    /// <summary>Makes an inode and its name; the name does not exist. The directory's lock is held exclusively.</summary>
+    /// <returns>The new inode, with a reference for the caller.</returns>
+    public abstract ValueTask<Inode> CreateAsync(Inode directory, FileName name, NewInode what);
+
+    /// <summary>Makes an inode without a name (O_TMPFILE), on the orphan list until it is linked or released.</summary>
+    public abstract ValueTask<Inode> CreateUnnamedAsync(Inode directory, NewInode what);
+
+    /// <summary>Adds a name for an inode; the name does not exist. The directory's lock and then the target's are held exclusively.</summary>
+    public abstract ValueTask LinkAsync(Inode directory, FileName name, Inode target);
+
+    /// <summary>
+    /// Removes a name that leads to <paramref name="target"/>, a directory only if it is empty (else NotEmpty). Directory's and target's locks are held
+    /// exclusively. An inode without a name left goes on the orphan list until its last reference is released.
+    /// </summary>
+    public abstract ValueTask UnlinkAsync(Inode directory, FileName name, Inode target);
+
+    /// <summary>Renames. All directories and inodes named in the request are locked exclusively, and the rename lock where it says so.</summary>
+    public abstract ValueTask RenameAsync(RenameRequest request);
+
+    /// <summary>
+    /// Tells <paramref name="sink"/> of the entries after <paramref name="position"/> (0: from the start), "." and ".." included, in an
+    /// order that stays the same while other entries come and go. The directory's lock is held shared.
+    /// </summary>
+    public abstract ValueTask ReadDirectoryAsync(Inode directory, ulong position, IDirectorySink sink);
+
+    /// <summary>Frees an inode without names whose last reference is gone. Nothing is locked; nobody else can find it.</summary>
+    public abstract ValueTask DeleteInodeAsync(Inode inode);
+
+    /// <summary>The generation-aware part of an ioctl: the format's own flags word (FS_IOC_GETFLAGS).</summary>
+    public abstract uint GetFormatFlags(Inode inode);
+
+    /// <summary>Sets the flags word as far as users may (FS_IOC_SETFLAGS). The inode lock is held exclusively.</summary>
+    /// <exception cref="FileSystemException">NotSupported for flags that cannot be changed here.</exception>
+    public abstract ValueTask SetFormatFlagsAsync(Inode inode, uint flags);
+
+    /// <summary>Discards free space (FITRIM): the bytes discarded.</summary>
+    public abstract ValueTask<long> TrimAsync(long offset, long length, long minimumLength);
+
+    public abstract ValueTask DisposeAsync();
+}

@@ -1,0 +1,214 @@
+using Penstock.Caching;
+using Penstock.Execution;
+using Penstock.Journal;
+using Penstock.Locking;
+using Penstock.Mapping;
+
+namespace Penstock.Files;
+
+/// <summary>
+/// One inode in memory: its locks, its attributes, its cached pages, and what its format can do with it. There is at most one object for each
+/// inode of a volume (see <see cref="InodeTable"/>), so its locks are the inode's locks.
+/// </summary>
+/// <remarks>
+/// <para>Who guards what:</para>
+/// <list type="bullet">
+/// <item><see cref="Lock"/> (the founding patch's i_sem): the attributes, and with it the right to extend, truncate, allocate.</item>
+/// <item><see cref="Gate"/> (its i_alloc_sem): shared by every direct I/O in flight until it has completed; exclusive for removal of blocks.</item>
+/// <item><see cref="Invalidation"/>: shared by fills of the page cache; exclusive for removal of blocks.</item>
+/// <item><see cref="Size"/>: read by anyone; changed under the lock held exclusively.</item>
+/// <item><see cref="StoredSize"/>: the size that the format has stored, at most <see cref="Size"/>; moved forward when data has landed.</item>
+/// </list>
+/// </remarks>
+internal abstract class Inode
+{
+    private readonly object _latch = new();
+    private InodeAttributes _attributes;
+    private long _size;
+    private int _isAttributesDirty;
+
+    protected Inode(FileSystem fileSystem, InodeNumber number, in InodeAttributes attributes, long size)
+    {
+        FileSystem = fileSystem;
+        Number = number;
+        _attributes = attributes;
+        _size = size;
+        StoredSize = size;
+        Kind = ModeBits.ToKind(attributes.Mode);
+        Scheduler scheduler = fileSystem.Scheduler;
+        LockRank rank = Kind == FileKind.Directory ? LockRank.Directory : LockRank.Inode;
+        Lock = new SharedLock(scheduler, rank, number.Value);
+        Gate = new SharedLock(scheduler, LockRank.DirectIoGate, number.Value);
+        Invalidation = new SharedLock(scheduler, LockRank.Invalidation, number.Value);
+    }
+
+    public FileSystem FileSystem { get; }
+
+    public InodeNumber Number { get; }
+
+    public FileKind Kind { get; }
+
+    /// <summary>The inode lock.</summary>
+    public SharedLock Lock { get; }
+
+    /// <summary>The direct-I/O gate: its shared count is the number of direct requests in flight (invariant 3.6).</summary>
+    public SharedLock Gate { get; }
+
+    /// <summary>The invalidation lock.</summary>
+    public SharedLock Invalidation { get; }
+
+    /// <summary>The cached pages of a file that has content; null for the kinds that have none.</summary>
+    public FilePages? Pages { get; protected init; }
+
+    /// <summary>Where the file's blocks are; null for the kinds that have none.</summary>
+    public abstract BlockMapper? Mapper { get; }
+
+    /// <summary>The size in bytes. Read by anyone; set under the inode lock held exclusively.</summary>
+    public long Size
+    {
+        get => Volatile.Read(ref _size);
+        set => Volatile.Write(ref _size, value);
+    }
+
+    /// <summary>The size that the format stores at the next <see cref="StoreAsync"/>: never beyond data that has landed.</summary>
+    public long StoredSize { get; set; }
+
+    /// <summary>A consistent copy of the attributes, from any thread.</summary>
+    public InodeAttributes Attributes
+    {
+        get
+        {
+            lock (_latch)
+            {
+                return _attributes;
+            }
+        }
+    }
+
+    /// <summary>How many 512-byte units the file takes on the volume, as <c>st_blocks</c> counts.</summary>
+    public abstract ulong Sectors { get; }
+
+    /// <summary>Whether the content lies in the inode itself: then I/O goes the buffered way, and <see cref="ReadInline"/> fills the page.</summary>
+    public virtual bool HasInlineData => false;
+
+    /// <summary>Whether direct I/O may go to the device; else it goes the buffered way (Rule 2.8).</summary>
+    public virtual bool AllowsDirectIo => !HasInlineData && (Attributes.Flags & FileFlags.DataJournalled) == 0;
+
+    /// <summary>Whether the format protects itself against concurrent direct I/O, so that neither lock nor gate is touched (Rule 1.9).</summary>
+    public virtual bool ProtectsItself => false;
+
+    /// <summary>Whether changed attributes wait to be stored.</summary>
+    public bool IsAttributesDirty => Volatile.Read(ref _isAttributesDirty) != 0;
+
+    /// <summary>How many open files, look-ups and operations refer to the inode. Guarded by the <see cref="InodeTable"/>.</summary>
+    internal int References { get; set; }
+
+    /// <summary>Changes attributes in memory and notes that they are to be stored. The inode lock is held exclusively, except for times.</summary>
+    public void Change(AttributeChange change) => Change(change, static (ref InodeAttributes attributes, AttributeChange c) => c(ref attributes));
+
+    /// <summary>As <see cref="Change(AttributeChange)"/>, without a closure.</summary>
+    public void Change<T>(T argument, AttributeChange<T> change)
+    {
+        lock (_latch)
+        {
+            change(ref _attributes, argument);
+        }
+
+        MarkAttributesDirty();
+    }
+
+    /// <summary>Notes that attributes or the stored size are to be stored by the next commit or sync of this inode.</summary>
+    public void MarkAttributesDirty()
+    {
+        if (Interlocked.Exchange(ref _isAttributesDirty, 1) == 0)
+        {
+            FileSystem.Inodes.AddDirty(this);
+        }
+    }
+
+    /// <summary>Writes attributes and <see cref="StoredSize"/> into the inode's block, in <paramref name="handle"/>: one credit.</summary>
+    public async ValueTask StoreAsync(Handle handle)
+    {
+        // Cleared first: a change in the meantime marks it again.
+        Volatile.Write(ref _isAttributesDirty, 0);
+        await StoreRecordAsync(handle).ConfigureAwait(false);
+    }
+
+    /// <summary>Frees all blocks wholly beyond <paramref name="newSize"/> and stores the size, safe against a crash at any point (Rule 2.12).
+    /// Inode lock, gate and invalidation lock are held exclusively; pages beyond are gone, and <see cref="Size"/> is set already.</summary>
+    public abstract ValueTask TruncateBlocksAsync(long newSize);
+
+    /// <summary>Frees the blocks of a range, leaving a hole. Inode lock, gate and invalidation lock are held exclusively.</summary>
+    public abstract ValueTask PunchBlocksAsync(FileBlock first, ulong count);
+
+    /// <summary>Removes the range and moves what follows down (collapse range). Locks as for <see cref="PunchBlocksAsync"/>.</summary>
+    /// <exception cref="FileSystemException">NotSupported where the format cannot (block-mapped files).</exception>
+    public abstract ValueTask CollapseBlocksAsync(FileBlock first, ulong count);
+
+    /// <summary>Moves what starts at <paramref name="first"/> up by <paramref name="count"/>, leaving a hole. Locks as above.</summary>
+    /// <exception cref="FileSystemException">NotSupported where the format cannot (block-mapped files).</exception>
+    public abstract ValueTask InsertBlocksAsync(FileBlock first, ulong count);
+
+    /// <summary>Makes allocated blocks of the range read as zeros without freeing them, by turning them unwritten where the format can; else
+    /// punches. Locks as above.</summary>
+    public abstract ValueTask ZeroBlocksAsync(FileBlock first, ulong count);
+
+    /// <summary>Notes on the volume that the inode is being extended or is unlinked, so that recovery cuts or frees it (Rule 2.12).</summary>
+    public abstract ValueTask AddOrphanAsync(Handle handle);
+
+    /// <summary>Takes the note back.</summary>
+    public abstract ValueTask RemoveOrphanAsync(Handle handle);
+
+    /// <summary>How many credits <see cref="AddOrphanAsync"/> or <see cref="RemoveOrphanAsync"/> need.</summary>
+    public abstract int OrphanCredits { get; }
+
+    /// <summary>Copies inline content into <paramref name="destination"/> and zeroes the rest of it.</summary>
+    public virtual void ReadInline(Span<byte> destination) => throw new InvalidOperationException($"{Number} has no inline data.");
+
+    /// <summary>Stores inline content. The inode lock is held exclusively or the page is under writeback.</summary>
+    public virtual ValueTask WriteInlineAsync(ReadOnlyMemory<byte> content) => throw new InvalidOperationException($"{Number} has no inline data.");
+
+    /// <summary>The most bytes of inline content that fit.</summary>
+    public virtual int InlineCapacity => 0;
+
+    /// <summary>Moves inline content to blocks. Inode lock, gate and invalidation lock are held exclusively (Rule 2.8).</summary>
+    public virtual ValueTask ConvertFromInlineAsync() => ValueTask.CompletedTask;
+
+    /// <summary>The value of an extended attribute, or null. Any lock mode of the inode.</summary>
+    public abstract ValueTask<byte[]?> GetAttributeAsync(FileName name);
+
+    /// <summary>The names of all extended attributes, with their prefixes.</summary>
+    public abstract ValueTask<IReadOnlyList<FileName>> ListAttributesAsync();
+
+    /// <summary>Sets or, with a null <paramref name="value"/>, removes an extended attribute. The inode lock is held exclusively.</summary>
+    /// <exception cref="FileSystemException">Exists, NoAttribute (by <paramref name="condition"/>), NoSpace, NotSupported for an unknown prefix.</exception>
+    public abstract ValueTask SetAttributeAsync(FileName name, ReadOnlyMemory<byte>? value, AttributeCondition condition);
+
+    /// <summary>Whether the inode may have file capabilities to clear on a write (Rule 2.21). Cheap; true when not known.</summary>
+    public abstract bool MayHaveCapabilities { get; }
+
+    /// <summary>The target of a symbolic link.</summary>
+    public abstract ValueTask<byte[]> ReadLinkAsync();
+
+    protected abstract ValueTask StoreRecordAsync(Handle handle);
+
+    public override string ToString() => Number.ToString();
+}
+
+/// <summary>A change of attributes, made under the inode's latch: short, and calling nothing.</summary>
+internal delegate void AttributeChange(ref InodeAttributes attributes);
+
+/// <summary>A change of attributes with an argument.</summary>
+internal delegate void AttributeChange<in T>(ref InodeAttributes attributes, T argument);
+
+/// <summary>What must be true of an extended attribute for setting it to succeed.</summary>
+internal enum AttributeCondition : byte
+{
+    None,
+
+    /// <summary>It must not exist (XATTR_CREATE).</summary>
+    MustNotExist,
+
+    /// <summary>It must exist (XATTR_REPLACE, and removal).</summary>
+    MustExist,
+}

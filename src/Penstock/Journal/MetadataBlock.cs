@@ -1,0 +1,72 @@
+using Penstock.Mapping;
+using Penstock.Memory;
+
+namespace Penstock.Journal;
+
+/// <summary>
+/// One block of metadata in the <see cref="MetadataCache"/>. Whoever got it holds a pin, which keeps it in memory until <see cref="Unpin"/>.
+/// </summary>
+/// <remarks>
+/// Its bytes are read under the lock that guards the structure in it (an inode's mapping lock, a directory's inode lock, a group's lock) and
+/// changed only through <see cref="Handle.Edit"/>. The latch in between keeps a copy for the device whole.
+/// </remarks>
+internal sealed class MetadataBlock
+{
+    private readonly IoSegment _memory;
+    private int _pins;
+
+    internal MetadataBlock(VolumeBlock number, IoSegment memory)
+    {
+        Number = number;
+        _memory = memory;
+    }
+
+    public VolumeBlock Number { get; internal set; }
+
+    /// <summary>The content. The caller holds a pin, and the lock of the structure in the block.</summary>
+    public ReadOnlySpan<byte> Bytes => _memory.Bytes;
+
+    /// <summary>
+    /// Whether the structure in the block has been judged (checksum, ranges) since it was read; set by the reader that did, so that it is
+    /// judged once a load and not once a use. An edit leaves it: our own changes are right.
+    /// </summary>
+    public bool IsJudged { get; set; }
+
+    /// <summary>How many hold the block in memory.</summary>
+    public int Pins => Volatile.Read(ref _pins);
+
+    /// <summary>What the cache knows of the block: see <see cref="MetadataState"/>. Guarded by the cache's latch.</summary>
+    internal MetadataState State { get; set; }
+
+    /// <summary>The transaction that changed the block last. Guarded by the cache's latch.</summary>
+    internal TransactionId ChangedBy { get; set; }
+
+    internal IoSegment Memory => _memory;
+
+    public void Pin() => Interlocked.Increment(ref _pins);
+
+    public void Unpin()
+    {
+        if (Interlocked.Decrement(ref _pins) < 0)
+        {
+            throw new InvalidOperationException($"Metadata {Number} was unpinned once too often.");
+        }
+    }
+
+    internal Span<byte> LatchForEdit()
+    {
+        Monitor.Enter(this);
+        return _memory.Bytes;
+    }
+
+    internal void UnlatchAfterEdit() => Monitor.Exit(this);
+
+    /// <summary>Copies the content, never in the middle of an edit.</summary>
+    internal void CopyTo(Span<byte> destination)
+    {
+        lock (this)
+        {
+            _memory.Bytes.CopyTo(destination);
+        }
+    }
+}

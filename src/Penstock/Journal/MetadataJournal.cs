@@ -1,0 +1,38 @@
+namespace Penstock.Journal;
+
+/// <summary>
+/// How changes of metadata reach the device. One implementation has no log (ext2, and for now everything): dirty blocks are written in place.
+/// Another, later, writes them to a jbd2 log first. The rest of the code cannot tell them apart.
+/// </summary>
+internal abstract class MetadataJournal : IAsyncDisposable
+{
+    public abstract MetadataCache Cache { get; }
+
+    /// <summary>The transaction that new handles join.</summary>
+    public abstract TransactionId Running { get; }
+
+    /// <summary>Whether a failure has ended all changes of this volume.</summary>
+    public abstract bool IsAborted { get; }
+
+    /// <summary>Begins a change of at most <paramref name="credits"/> blocks. May wait for room; holds rank Handle until stopped.</summary>
+    /// <exception cref="FileSystemException">ReadOnly: the volume is read-only, or was aborted after a failure.</exception>
+    public abstract ValueTask<Handle> BeginAsync(int credits);
+
+    /// <summary>
+    /// Sets credits aside for a change that a completion will make, which must not wait for room (Rule 2.18). Called before the submission.
+    /// </summary>
+    public abstract ValueTask<ReservedHandle> ReserveAsync(int credits);
+
+    /// <summary>Waits until every change of <paramref name="transaction"/> and those before it is on stable storage.</summary>
+    /// <exception cref="DeviceException">It could not be written; the changes stay in memory and the journal is aborted.</exception>
+    public abstract ValueTask CommitAsync(TransactionId transaction);
+
+    /// <summary>Begins a commit of what is running, without waiting for it.</summary>
+    public abstract void StartCommit();
+
+    /// <summary>Ends all changes after a failure that leaves the metadata in memory ahead of what the device will ever have.</summary>
+    public abstract void Abort(IoFault reason);
+
+    /// <summary>Commits everything and stops.</summary>
+    public abstract ValueTask DisposeAsync();
+}
