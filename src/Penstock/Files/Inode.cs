@@ -162,6 +162,12 @@ internal abstract class Inode
     /// <summary>How many credits <see cref="AddOrphanAsync"/> or <see cref="RemoveOrphanAsync"/> need.</summary>
     public abstract int OrphanCredits { get; }
 
+    /// <summary>
+    /// The end of I/O of a direct write to a file that protects itself (Rule 1.9): converts what was unwritten, publishes the size. Runs
+    /// before the request is notified, in the completion's context.
+    /// </summary>
+    public virtual ValueTask EndDirectWriteAsync(long offset, long bytes, IReadOnlyList<BlockRun> unwritten) => ValueTask.CompletedTask;
+
     /// <summary>Copies inline content into <paramref name="destination"/> and zeroes the rest of it.</summary>
     public virtual void ReadInline(Span<byte> destination) => throw new InvalidOperationException($"{Number} has no inline data.");
 

@@ -23,4 +23,6 @@ internal sealed class InodeTable(FileSystem fileSystem)
             _dirty.AddLast(inode);
         }
     }
+
+    public ValueTask ReleaseAsync(Inode inode) => throw new NotImplementedException();
 }

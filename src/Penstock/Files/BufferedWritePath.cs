@@ -1,0 +1,87 @@
+using System.Runtime.CompilerServices;
+using Penstock.Caching;
+using Penstock.Memory;
+
+namespace Penstock.Files;
+
+/// <summary>
+/// Buffered writes of a file: stages user memory, takes the inode lock, does what every write does (privileges, times, gap), and lets the
+/// page cache take the data.
+/// </summary>
+internal static class BufferedWritePath
+{
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<IoResult> WriteAsync(
+        Inode inode, SegmentList memory, long offset, IoOptions options, ErrorCursor cursor)
+    {
+        if (memory.Length == 0)
+        {
+            return default;
+        }
+
+        FileChecks.MayChange(inode);
+        bool isAppend = (options & IoOptions.Append) != 0;
+        IoResult result = await WriteStagedAsync(inode, memory, 0, isAppend ? -1 : offset, memory.Length).ConfigureAwait(false);
+        return await DirectWritePath.SyncIfAskedAsync(inode, result, options, cursor).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes a part of <paramref name="memory"/>, from <paramref name="start"/> on; takes the inode lock itself.</summary>
+    public static ValueTask<IoResult> WritePartAsync(Inode inode, SegmentList memory, long start, long offset, long length) =>
+        WriteStagedAsync(inode, memory, start, offset, length);
+
+    /// <summary>Writes in pieces that can be staged; an append (offset -1) in one, so that no other comes between.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<IoResult> WriteStagedAsync(Inode inode, SegmentList memory, long start, long offset, long length)
+    {
+        if (memory.IsOurs)
+        {
+            return await WriteLockedAsync(inode, memory, start, offset, length).ConfigureAwait(false);
+        }
+
+        long done = 0;
+        while (done < length)
+        {
+            await inode.FileSystem.Scheduler.SwitchToUserPlace();
+            int piece = (int)(offset < 0 ? length : Math.Min(length - done, StagingMemory.MaxLength));
+            using StagingMemory staging = StagingMemory.Stage(memory, start + done, piece);
+            long at = offset < 0 ? -1 : offset + done;
+            IoResult result = await WriteLockedAsync(inode, staging.List!, 0, at, piece).ConfigureAwait(false);
+            done += result.Bytes;
+            if (result.IsFailed || result.Bytes < piece)
+            {
+                return new IoResult(done, result.Fault);
+            }
+        }
+
+        return IoResult.Transferred(done);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<IoResult> WriteLockedAsync(Inode inode, SegmentList memory, long start, long offset, long length)
+    {
+        await inode.Lock.AcquireExclusiveAsync().ConfigureAwait(false);
+        try
+        {
+            long size = inode.Size;
+            long at = offset < 0 ? size : offset;
+            length = FileChecks.LimitLength(inode, at, length);
+            if (Privileges.AreToBeCleared(inode))
+            {
+                await Privileges.ClearAsync(inode).ConfigureAwait(false);
+            }
+
+            FileTimes.Modified(inode);
+            if (at > size && !inode.FileSystem.Scheduler.IsBroken(Execution.Rule.GapIsZeroed))
+            {
+                // Rule 2.11: what lies between the old end and the write reads as zeros.
+                await BufferedPath.ZeroGapAsync(inode, size, at).ConfigureAwait(false);
+            }
+
+            return await BufferedPath.WriteAsync(inode, memory, start, at, length).ConfigureAwait(false);
+        }
+        finally
+        {
+            inode.Lock.ReleaseExclusive();
+        }
+    }
+}

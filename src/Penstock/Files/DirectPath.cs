@@ -1,0 +1,175 @@
+using System.Runtime.CompilerServices;
+using Penstock.Devices;
+using Penstock.DirectIO;
+using Penstock.Execution;
+using Penstock.Mapping;
+using Penstock.Memory;
+
+namespace Penstock.Files;
+
+/// <summary>Direct reads of a file: the locks around the engine, in the order of the rules. Direct writes are in <see cref="DirectWritePath"/>.</summary>
+internal static class DirectPath
+{
+    /// <summary>Reads into <paramref name="memory"/>; enters and returns holding nothing (Rules 1.3 and 1.7).</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<IoResult> ReadAsync(Inode inode, SegmentList memory, long offset, ReadaheadState readahead)
+    {
+        // Rule 2.22: before any lock, any write-back, anything.
+        if (memory.Length == 0)
+        {
+            return default;
+        }
+
+        BlockDevice device = inode.FileSystem.Device;
+        if (!Alignment.Suits(device, memory, offset))
+        {
+            return IoResult.Failed(IoFault.InvalidArgument);
+        }
+
+        // Rule 2.13: sampled before; what lies at or beyond it is not read.
+        long size = inode.Size;
+        if (offset >= size)
+        {
+            return default;
+        }
+
+        // Rules 1.8 to 1.10: chosen once, and kept whatever changes meanwhile.
+        bool locks = !inode.ProtectsItself;
+        bool holdsLock = false;
+        bool holdsGate = false;
+        DirectIoRequest? request = null;
+        try
+        {
+            if (locks)
+            {
+                await inode.Lock.AcquireSharedAsync().ConfigureAwait(false);
+                holdsLock = true;
+                IoFault fault = await PrepareAsync(inode, offset, memory.Length).ConfigureAwait(false);
+                if (fault != IoFault.None)
+                {
+                    return IoResult.Failed(fault);
+                }
+            }
+
+            if (!inode.AllowsDirectIo)
+            {
+                Release(inode, ref holdsLock, ref holdsGate);
+                return await BufferedPath.ReadAsync(inode, memory, 0, offset, memory.Length, readahead).ConfigureAwait(false);
+            }
+
+            if (locks && !device.Scheduler.IsBroken(Rule.DirectReadEntersGate))
+            {
+                await inode.Gate.AcquireSharedAsync().ConfigureAwait(false);
+                holdsGate = true;
+            }
+
+            request = DirectIoRequest.Rent(device, DeviceOperation.Read, memory);
+            long wanted = Math.Min(memory.Length, RoundUp(size - offset, device.LogicalBlockSize));
+            FileSystemException? failure = await SubmitAsync(request, device, inode.Mapper!, offset, wanted).ConfigureAwait(false);
+
+            // Rule 1.4: all mapping and submission is done; the lock is not held while waiting for the device.
+            ReleaseLock(inode, ref holdsLock, Rule.InodeLockReleasedAtSubmission);
+            ReleaseGateEarlyIfBroken(inode, ref holdsGate);
+            IoResult result = await request.Completion.ConfigureAwait(false);
+
+            // Rule 1.5: in the completion's context.
+            Release(inode, ref holdsLock, ref holdsGate);
+            if (failure is not null && result.Bytes == 0)
+            {
+                throw failure;
+            }
+
+            return await FinishAsync(request, memory, result, size - offset, device.Scheduler).ConfigureAwait(false);
+        }
+        finally
+        {
+            Release(inode, ref holdsLock, ref holdsGate);
+            request?.Return();
+        }
+    }
+
+    public static long RoundUp(long value, int unit) => (value + unit - 1) & ~(unit - 1L);
+
+    /// <summary>Ends the gate's hold at submission in a build where Rule 1.5 is off.</summary>
+    internal static void ReleaseGateEarlyIfBroken(Inode inode, ref bool holdsGate)
+    {
+        if (holdsGate && inode.FileSystem.Scheduler.IsBroken(Rule.GateHeldUntilCompletion))
+        {
+            inode.Gate.ReleaseShared();
+            holdsGate = false;
+        }
+    }
+
+    /// <summary>Rules 1.3, 1.16, 2.7: dirty pages of the range first; if that fails, no direct I/O is issued.</summary>
+    private static ValueTask<IoFault> PrepareAsync(Inode inode, long offset, long length) =>
+        inode.FileSystem.Scheduler.IsBroken(Rule.DirectReadFlushes)
+            ? new ValueTask<IoFault>(IoFault.None)
+            : inode.Pages!.WriteBackAsync(offset, length);
+
+    /// <summary>Submits all parts. A failure of the mapping is kept until what was submitted has completed.</summary>
+    private static async ValueTask<FileSystemException?> SubmitAsync(
+        DirectIoRequest request, BlockDevice device, BlockMapper mapper, long offset, long length)
+    {
+        try
+        {
+            await DirectIoEngine.SubmitReadAsync(request, device, mapper, offset, length).ConfigureAwait(false);
+            return null;
+        }
+        catch (FileSystemException e)
+        {
+            request.Fail(e.Fault);
+            return e;
+        }
+        finally
+        {
+            request.EndSubmission();
+        }
+    }
+
+    /// <summary>
+    /// Zeroes what the file does not have: holes, unwritten blocks, and what the last block on the device holds beyond the end of the file. User
+    /// memory is touched in a user place only, and no lock is held here.
+    /// </summary>
+    private static async ValueTask<IoResult> FinishAsync(
+        DirectIoRequest request, SegmentList memory, IoResult result, long available, Scheduler scheduler)
+    {
+        long bytes = Math.Min(result.Bytes, available);
+        long submitted = request.Submitted;
+        if (request.ZeroRanges.Count > 0 || submitted > bytes)
+        {
+            if (!memory.IsOurs)
+            {
+                await scheduler.SwitchToUserPlace();
+            }
+
+            foreach ((long start, long length) in request.ZeroRanges)
+            {
+                memory.Clear(start, length);
+            }
+
+            memory.Clear(bytes, submitted - bytes);
+        }
+
+        return new IoResult(bytes, result.Fault);
+    }
+
+    private static void ReleaseLock(Inode inode, ref bool holdsLock, Rule rule)
+    {
+        if (holdsLock && !inode.FileSystem.Scheduler.IsBroken(rule))
+        {
+            inode.Lock.ReleaseShared();
+            holdsLock = false;
+        }
+    }
+
+    private static void Release(Inode inode, ref bool holdsLock, ref bool holdsGate)
+    {
+        if (holdsGate)
+        {
+            inode.Gate.ReleaseShared();
+            holdsGate = false;
+        }
+
+        ReleaseLock(inode, ref holdsLock, Rule.None);
+    }
+}

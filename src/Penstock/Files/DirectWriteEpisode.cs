@@ -1,0 +1,424 @@
+using System.Runtime.CompilerServices;
+using Penstock.Caching;
+using Penstock.Devices;
+using Penstock.DirectIO;
+using Penstock.Execution;
+using Penstock.Journal;
+using Penstock.Mapping;
+using Penstock.Memory;
+
+namespace Penstock.Files;
+
+/// <summary>
+/// One direct write, entered with the inode lock held (exclusively or shared) and left with it released, on success and on every error (Rules 1.7
+/// and 1.20). A vectored write is one episode (Rule 1.22). Pooled.
+/// </summary>
+/// <remarks>
+/// The lock is given up at submission (Rule 1.4), except by a write that extends the file (Rule 2.1), is unaligned (Rule 2.10), or must go on
+/// buffered (Rule 2.4). The gate is left by the completion (Rule 1.5), after the end of I/O (Rule 1.6).
+/// </remarks>
+internal sealed class DirectWriteEpisode
+{
+    private static readonly Pool<DirectWriteEpisode> s_pool = new(() => new DirectWriteEpisode(), capacity: 1024);
+
+    private Inode _inode = null!;
+    private SegmentList _memory = null!;
+    private long _offset;
+    private long _length;
+    private bool _isExclusive;
+    private bool _holdsLock;
+    private bool _holdsGate;
+    private bool _isOrphan;
+
+    private DirectWriteEpisode()
+    {
+    }
+
+    private Scheduler Scheduler => _inode.FileSystem.Scheduler;
+
+    private FilePages Pages => _inode.Pages!;
+
+    private long End => _offset + _length;
+
+    private bool IsUnaligned => ((_offset | End) & (_inode.Mapper!.BlockSize - 1)) != 0;
+
+    public static DirectWriteEpisode Rent(Inode inode, SegmentList memory, long offset, bool isExclusive)
+    {
+        DirectWriteEpisode episode = s_pool.Rent();
+        episode._inode = inode;
+        episode._memory = memory;
+        episode._offset = offset;
+        episode._length = memory.Length;
+        episode._isExclusive = isExclusive;
+        episode._holdsLock = true;
+        episode._holdsGate = false;
+        episode._isOrphan = false;
+        return episode;
+    }
+
+    /// <summary>Submits the write. A failure of mapping or space is noted in the request and handed back.</summary>
+    public static async ValueTask<FileSystemException?> SubmitAsync(DirectIoRequest request, BlockDevice device, DirectWrite write)
+    {
+        try
+        {
+            await DirectIoEngine.SubmitWriteAsync(request, device, write).ConfigureAwait(false);
+            return null;
+        }
+        catch (FileSystemException e)
+        {
+            request.Fail(e.Fault);
+            return e;
+        }
+    }
+
+    /// <summary>Runs the episode and returns it to its pool.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<IoResult> RunAsync()
+    {
+        try
+        {
+            // Rule 1.7: the direct part ends with everything released; a fallback starts anew.
+            DirectOutcome outcome = await RunDirectAsync().ConfigureAwait(false);
+            ReleaseAll();
+            if (!outcome.MustFallBack)
+            {
+                return outcome.Result;
+            }
+
+            return await FallBackAsync(outcome.Result.Bytes).ConfigureAwait(false);
+        }
+        finally
+        {
+            ReleaseAll();
+            _inode = null!;
+            _memory = null!;
+            s_pool.Return(this);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<DirectOutcome> RunDirectAsync()
+    {
+        _length = FileChecks.LimitLength(_inode, _offset, _length) & -_inode.FileSystem.Device.LogicalBlockSize;
+        if (!_inode.AllowsDirectIo)
+        {
+            return DirectOutcome.FallBack(0);
+        }
+
+        if (_isExclusive && Privileges.AreToBeCleared(_inode))
+        {
+            await Privileges.ClearAsync(_inode).ConfigureAwait(false);
+        }
+
+        FileTimes.Modified(_inode);
+        IoFault fault = await WriteBackRangeAsync().ConfigureAwait(false);
+        if (fault != IoFault.None)
+        {
+            return DirectOutcome.Done(IoResult.Failed(fault));
+        }
+
+        if (!await InvalidateBeforeAsync().ConfigureAwait(false))
+        {
+            return DirectOutcome.FallBack(0);
+        }
+
+        await PrepareExtensionAsync().ConfigureAwait(false);
+        await EnterGateAsync().ConfigureAwait(false);
+        return await TransferAsync().ConfigureAwait(false);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<DirectOutcome> TransferAsync()
+    {
+        BlockDevice device = _inode.FileSystem.Device;
+        DirectWrite write = DirectWrite.Rent(_inode.Mapper!, _inode.FileSystem.Journal, _offset, End, _inode.Size, _isExclusive);
+        DirectIoRequest request = DirectIoRequest.Rent(device, DeviceOperation.Write, _memory);
+        ReservedHandle? reserved = null;
+        try
+        {
+            FileSystemException? failure = await SubmitAsync(request, device, write).ConfigureAwait(false);
+            bool isShort = request.Submitted < _length;
+            if (request.UnwrittenRuns.Count > 0 || write.IsExtending)
+            {
+                reserved = await _inode.FileSystem.Journal.ReserveAsync(EndOfIoCredits(request)).ConfigureAwait(false);
+            }
+
+            request.EndSubmission();
+            if (!KeepsLock(write, isShort))
+            {
+                ReleaseLock();
+            }
+
+            DirectPath.ReleaseGateEarlyIfBroken(_inode, ref _holdsGate);
+            PublishSizeEarlyIfBroken();
+            IoResult result = await request.Completion.ConfigureAwait(false);
+            result = await EndOfIoAsync(request, write, result, reserved).ConfigureAwait(false);
+            reserved = null;
+            await InvalidateAfterAsync().ConfigureAwait(false);
+            LeaveGate();
+            await CutBackAsync(write, result).ConfigureAwait(false);
+            if (failure is not null && result.Bytes == 0)
+            {
+                throw failure;
+            }
+
+            return isShort && !result.IsFailed ? DirectOutcome.FallBack(result.Bytes) : DirectOutcome.Done(result);
+        }
+        finally
+        {
+            reserved?.Cancel();
+            request.Return();
+            write.Return();
+        }
+    }
+
+    /// <summary>Rules 2.1, 2.4, 2.10: who keeps the inode lock until the data has landed.</summary>
+    private bool KeepsLock(DirectWrite write, bool isShort) =>
+        Scheduler.IsBroken(Rule.InodeLockReleasedAtSubmission)
+        || (_isExclusive && (write.IsExtending || write.HasAllocated || isShort || _isOrphan || IsUnaligned));
+
+    /// <summary>Rules 1.16, 2.7, 2.19: only the range; if it fails, no direct I/O is issued.</summary>
+    private ValueTask<IoFault> WriteBackRangeAsync() =>
+        Scheduler.IsBroken(Rule.DirectWriteFlushes)
+            ? new ValueTask<IoFault>(IoFault.None)
+            : Pages.WriteBackAsync(_offset, _length);
+
+    /// <summary>Rule 2.6: cached pages of the range go before the write; if one cannot, the write goes the buffered way.</summary>
+    private ValueTask<bool> InvalidateBeforeAsync() =>
+        Scheduler.IsBroken(Rule.InvalidateBeforeWrite) ? new ValueTask<bool>(true) : Pages.InvalidateAsync(_offset, _length);
+
+    /// <summary>
+    /// Rule 2.6: a buffered read may have refilled a page with old data meanwhile. If it cannot be dropped, the write has succeeded all the
+    /// same, and the next fsync of every open file says that cache and device disagree.
+    /// </summary>
+    private async ValueTask InvalidateAfterAsync()
+    {
+        if (!Scheduler.IsBroken(Rule.InvalidateAfterWrite)
+            && !await Pages.InvalidateAsync(_offset, _length).ConfigureAwait(false))
+        {
+            Pages.Errors.Record(IoFault.DeviceFailed);
+        }
+    }
+
+    private async ValueTask PrepareExtensionAsync()
+    {
+        long size = _inode.Size;
+        if (!_isExclusive || End <= size)
+        {
+            return;
+        }
+
+        // Rule 2.11: stale bytes between the old end and the write are zeroed first.
+        if (_offset > size && !Scheduler.IsBroken(Rule.GapIsZeroed))
+        {
+            await BufferedPath.ZeroGapAsync(_inode, size, _offset).ConfigureAwait(false);
+        }
+
+        // Rule 2.12: recovery cuts the file back to its size if we do not get to publish it.
+        Handle handle = await _inode.FileSystem.Journal.BeginAsync(_inode.OrphanCredits).ConfigureAwait(false);
+        try
+        {
+            await _inode.AddOrphanAsync(handle).ConfigureAwait(false);
+            _isOrphan = true;
+        }
+        finally
+        {
+            handle.Stop();
+        }
+    }
+
+    private async ValueTask EnterGateAsync()
+    {
+        if (Scheduler.IsBroken(Rule.DirectWriteEntersGate))
+        {
+            return;
+        }
+
+        if (_isExclusive && IsUnaligned && !Scheduler.IsBroken(Rule.UnalignedWriteIsExclusive))
+        {
+            // Rule 2.10: two writes to parts of one new block would zero each other, so all others land first.
+            await _inode.Gate.AcquireExclusiveAsync().ConfigureAwait(false);
+            _inode.Gate.Downgrade();
+        }
+        else
+        {
+            await _inode.Gate.AcquireSharedAsync().ConfigureAwait(false);
+        }
+
+        _holdsGate = true;
+    }
+
+    private int EndOfIoCredits(DirectIoRequest request)
+    {
+        int credits = 1 + _inode.OrphanCredits;
+        foreach (BlockRun run in request.UnwrittenRuns)
+        {
+            credits += _inode.Mapper!.CreditsToConvert(run.Count);
+        }
+
+        return credits;
+    }
+
+    /// <summary>Rule 2.5: conversion, then size; in the completion's context, with a handle that waits for nothing (Rule 2.18).</summary>
+    private async ValueTask<IoResult> EndOfIoAsync(DirectIoRequest request, DirectWrite write, IoResult result, ReservedHandle? reserved)
+    {
+        if (reserved is null)
+        {
+            return result;
+        }
+
+        int blockSize = _inode.Mapper!.BlockSize;
+        long landed = _offset + result.Bytes;
+        if (result.IsFailed && (request.UnwrittenRuns.Count > 0 || write.HasAllocated))
+        {
+            // Rule 2.10: the rest of a new block that was written in part holds no zeros, so the block stays unwritten.
+            landed = Math.Max(_offset, landed & -blockSize);
+        }
+
+        Handle handle = reserved.Begin();
+        try
+        {
+            await ConvertAsync(handle, request, landed, blockSize).ConfigureAwait(false);
+            if (landed > _inode.Size)
+            {
+                _inode.Size = landed;
+            }
+
+            if (landed > _inode.StoredSize && write.IsExtending)
+            {
+                _inode.StoredSize = landed;
+            }
+
+            if (_isOrphan && landed == End)
+            {
+                await _inode.RemoveOrphanAsync(handle).ConfigureAwait(false);
+                _isOrphan = false;
+            }
+
+            await _inode.StoreAsync(handle).ConfigureAwait(false);
+        }
+        finally
+        {
+            handle.Stop();
+        }
+
+        return new IoResult(landed - _offset, result.Fault);
+    }
+
+    private async ValueTask ConvertAsync(Handle handle, DirectIoRequest request, long landed, int blockSize)
+    {
+        ulong firstNotLanded = (ulong)((landed + blockSize - 1) / blockSize);
+        for (int i = 0; i < request.UnwrittenRuns.Count; i++)
+        {
+            BlockRun run = request.UnwrittenRuns[i];
+            if (run.First.Value < firstNotLanded)
+            {
+                ulong count = Math.Min(run.Count, firstNotLanded - run.First.Value);
+                await _inode.Mapper!.ConvertAsync(handle, run.First, count).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Rule 2.12: blocks beyond the size that a failed extension left are freed.</summary>
+    private async ValueTask CutBackAsync(DirectWrite write, IoResult result)
+    {
+        if (!_isOrphan)
+        {
+            return;
+        }
+
+        if (write.HasAllocated && result.Bytes < _length && !Scheduler.IsBroken(Rule.FailedExtensionIsCutBack))
+        {
+            await _inode.Gate.AcquireExclusiveAsync().ConfigureAwait(false);
+            await _inode.Invalidation.AcquireExclusiveAsync().ConfigureAwait(false);
+            try
+            {
+                await _inode.TruncateBlocksAsync(_inode.Size).ConfigureAwait(false);
+            }
+            finally
+            {
+                _inode.Invalidation.ReleaseExclusive();
+                _inode.Gate.ReleaseExclusive();
+            }
+        }
+
+        Handle handle = await _inode.FileSystem.Journal.BeginAsync(_inode.OrphanCredits).ConfigureAwait(false);
+        try
+        {
+            await _inode.RemoveOrphanAsync(handle).ConfigureAwait(false);
+            _isOrphan = false;
+        }
+        finally
+        {
+            handle.Stop();
+        }
+    }
+
+    /// <summary>
+    /// Rules 1.12, 1.13, 2.4: goes on buffered at the first byte that was not transferred, and has the data on the device before it
+    /// returns. The result is the sum; an error of the write-back wins (Rule 2.20).
+    /// </summary>
+    private async ValueTask<IoResult> FallBackAsync(long done)
+    {
+        IoResult rest = await BufferedWritePath.WritePartAsync(_inode, _memory, done, _offset + done, _length - done).ConfigureAwait(false);
+        if (rest.Bytes > 0 && !Scheduler.IsBroken(Rule.FallbackWritesBack))
+        {
+            IoFault fault = await Pages.WriteBackAsync(_offset + done, rest.Bytes).ConfigureAwait(false);
+            if (fault != IoFault.None)
+            {
+                return new IoResult(done, fault);
+            }
+
+            await Pages.InvalidateAsync(_offset + done, rest.Bytes).ConfigureAwait(false);
+        }
+
+        return new IoResult(done + rest.Bytes, rest.Fault);
+    }
+
+    private void PublishSizeEarlyIfBroken()
+    {
+        if (Scheduler.IsBroken(Rule.SizeAfterCompletion) && End > _inode.Size)
+        {
+            _inode.Size = End;
+        }
+    }
+
+    private void LeaveGate()
+    {
+        if (_holdsGate)
+        {
+            _holdsGate = false;
+            _inode.Gate.ReleaseShared();
+        }
+    }
+
+    private void ReleaseLock()
+    {
+        if (_holdsLock)
+        {
+            _holdsLock = false;
+            if (_isExclusive)
+            {
+                _inode.Lock.ReleaseExclusive();
+            }
+            else
+            {
+                _inode.Lock.ReleaseShared();
+            }
+        }
+    }
+
+    private void ReleaseAll()
+    {
+        LeaveGate();
+        ReleaseLock();
+    }
+
+    /// <summary>What the direct part did: its result, and whether the rest goes the buffered way.</summary>
+    private readonly record struct DirectOutcome(IoResult Result, bool MustFallBack)
+    {
+        public static DirectOutcome Done(IoResult result) => new(result, MustFallBack: false);
+
+        public static DirectOutcome FallBack(long done) => new(IoResult.Transferred(done), MustFallBack: true);
+    }
+}

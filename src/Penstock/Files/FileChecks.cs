@@ -1,0 +1,42 @@
+namespace Penstock.Files;
+
+/// <summary>What a file's flags and its format forbid, judged before anything changes.</summary>
+internal static class FileChecks
+{
+    /// <exception cref="FileSystemException">ReadOnly, NotPermitted.</exception>
+    public static void MayChange(Inode inode)
+    {
+        if (inode.FileSystem.ReadOnlyReason is { } reason)
+        {
+            throw new FileSystemException(IoFault.ReadOnly, $"{inode}: the volume is read-only: {reason}");
+        }
+
+        if ((inode.Attributes.Flags & (FileFlags.Immutable | FileFlags.Verity | FileFlags.Encrypted)) != 0)
+        {
+            throw new FileSystemException(IoFault.NotPermitted, $"{inode} is immutable, sealed or encrypted");
+        }
+    }
+
+    /// <exception cref="FileSystemException">As <see cref="MayChange"/>, and NotPermitted for an append-only file.</exception>
+    public static void MayTruncate(Inode inode)
+    {
+        MayChange(inode);
+        if ((inode.Attributes.Flags & FileFlags.AppendOnly) != 0)
+        {
+            throw new FileSystemException(IoFault.NotPermitted, $"{inode} is append-only");
+        }
+    }
+
+    /// <summary>How many bytes of a write at <paramref name="offset"/> the format has room for.</summary>
+    /// <exception cref="FileSystemException">FileTooLarge where it is none.</exception>
+    public static long LimitLength(Inode inode, long offset, long length)
+    {
+        long room = inode.FileSystem.MaxFileSize - offset;
+        if (room <= 0)
+        {
+            throw new FileSystemException(IoFault.FileTooLarge, $"{inode}: offset {offset} is beyond the largest file size");
+        }
+
+        return Math.Min(length, room);
+    }
+}

@@ -1,0 +1,48 @@
+using Penstock.Execution;
+
+namespace Penstock.Files;
+
+/// <summary>
+/// Rule 2.21: a write or truncate takes setuid, setgid (where the group may execute) and file capabilities away, as Linux does, so that nobody
+/// can put his own program into another's privileges.
+/// </summary>
+internal static class Privileges
+{
+    private static readonly FileName s_capability = FileName.From("security.capability");
+
+    /// <summary>Whether a write would have something to clear. Cheap.</summary>
+    public static bool AreToBeCleared(Inode inode) => HasModeBits(inode.Attributes.Mode) || inode.MayHaveCapabilities;
+
+    /// <summary>Clears them. The inode lock is held exclusively.</summary>
+    public static async ValueTask ClearAsync(Inode inode)
+    {
+        if (inode.FileSystem.Scheduler.IsBroken(Rule.WriteClearsPrivileges))
+        {
+            return;
+        }
+
+        if (HasModeBits(inode.Attributes.Mode))
+        {
+            inode.Change(0, static (ref InodeAttributes a, int _) => a.Mode = (ushort)(a.Mode & ~BitsToClear(a.Mode)));
+        }
+
+        if (inode.MayHaveCapabilities && await inode.GetAttributeAsync(s_capability).ConfigureAwait(false) is not null)
+        {
+            await inode.SetAttributeAsync(s_capability, null, AttributeCondition.None).ConfigureAwait(false);
+        }
+    }
+
+    private static bool HasModeBits(ushort mode) => BitsToClear(mode) != 0;
+
+    /// <summary>Setgid without group execute marks mandatory locking, not a privilege, and stays.</summary>
+    private static int BitsToClear(ushort mode)
+    {
+        int bits = mode & ModeBits.SetUid;
+        if ((mode & ModeBits.GroupExecute) != 0)
+        {
+            bits |= mode & ModeBits.SetGid;
+        }
+
+        return bits;
+    }
+}

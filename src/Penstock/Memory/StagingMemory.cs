@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using Penstock.Execution;
+
+namespace Penstock.Memory;
+
+/// <summary>
+/// Copies of user memory, made in a user place before any lock is taken: user memory may be mapped from our own mount, so that touching it
+/// may need the very locks a write is about to hold. Memory that is ours is used as it is.
+/// </summary>
+internal sealed unsafe class StagingMemory : IDisposable
+{
+    /// <summary>What one staging keeps for the next, in bytes; larger writes are staged in pieces of this.</summary>
+    public const int MaxLength = 1 << 20;
+
+    private static readonly Pool<StagingMemory> s_pool = new(() => new StagingMemory(), capacity: 64);
+
+    private nint _address;
+    private int _capacity;
+
+    private StagingMemory()
+    {
+    }
+
+    ~StagingMemory() => NativeMemory.AlignedFree((void*)_address);
+
+    /// <summary>The staged bytes; disposed together with this object.</summary>
+    public SegmentList? List { get; private set; }
+
+    /// <summary>Stages <paramref name="length"/> bytes. The caller is in a user place.</summary>
+    public static StagingMemory Stage(SegmentList source, long start, int length)
+    {
+        StagingMemory staging = s_pool.Rent();
+        staging.EnsureCapacity(length);
+        var segment = new IoSegment(staging._address, length);
+        source.CopyTo(start, segment.Bytes);
+        staging.List = SegmentList.Rent([segment], isOurs: true);
+        return staging;
+    }
+
+    public void Dispose()
+    {
+        List?.Dispose();
+        List = null;
+        if (_capacity > MaxLength)
+        {
+            NativeMemory.AlignedFree((void*)_address);
+            (_address, _capacity) = (0, 0);
+        }
+
+        s_pool.Return(this);
+    }
+
+    private void EnsureCapacity(int length)
+    {
+        if (_capacity >= length)
+        {
+            return;
+        }
+
+        NativeMemory.AlignedFree((void*)_address);
+        _capacity = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, 4096));
+        _address = (nint)NativeMemory.AlignedAlloc((nuint)_capacity, 4096);
+    }
+}

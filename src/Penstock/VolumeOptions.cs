@@ -1,0 +1,25 @@
+namespace Penstock;
+
+/// <summary>How a volume is opened.</summary>
+public sealed record VolumeOptions
+{
+    /// <summary>The defaults: for reading and writing.</summary>
+    public static VolumeOptions Default { get; } = new();
+
+    /// <summary>Open for reading only: not one byte of the device is written, and others may open it for reading at the same time.</summary>
+    public bool IsReadOnly { get; init; }
+
+    /// <summary>
+    /// The bytes of memory that cached pages of all volumes of this process may take together; null for an eighth of the machine's memory. The first
+    /// volume that is opened decides.
+    /// </summary>
+    public long? PageCacheBytes { get; init; }
+
+    /// <summary>The user and group that own what is created, unless a call says otherwise.</summary>
+    public uint UserId { get; init; }
+
+    /// <inheritdoc cref="UserId"/>
+    public uint GroupId { get; init; }
+
+    internal Execution.Scheduler Scheduler { get; init; } = Execution.Scheduler.Default;
+}
