@@ -1,0 +1,71 @@
+using Penstock.Devices;
+using Penstock.Execution;
+using Penstock.Ext4.Allocation;
+using Penstock.Ext4.Format;
+using Penstock.Journal;
+
+namespace Penstock.Ext4;
+
+/// <summary>
+/// What all parts of one open ext2/3/4 volume share: what the superblock says, the groups, the accounts of free space, the journal with its
+/// cache of metadata. The file system, the inodes and the mappers hang on it.
+/// </summary>
+internal sealed class Ext4Volume
+{
+    private MetadataJournal? _journal;
+
+    /// <param name="device">The device the volume starts on, at offset 0.</param>
+    /// <param name="superblock">A superblock that passed its validation. The volume owns it from now on.</param>
+    public Ext4Volume(BlockDevice device, Superblock superblock)
+    {
+        Device = device;
+        Scheduler = device.Scheduler;
+        Superblock = superblock;
+        Geometry = new VolumeGeometry(superblock);
+        GroupChecksum = new GroupChecksum(superblock);
+        Checksum = new MetadataChecksum(superblock);
+        Space = new SpaceAccount(superblock, Geometry);
+        Groups = new GroupTable(this);
+    }
+
+    public BlockDevice Device { get; }
+
+    public Scheduler Scheduler { get; }
+
+    /// <summary>The superblock as last read or stored. Locked (<c>lock</c>) by whoever changes a field after opening.</summary>
+    public Superblock Superblock { get; }
+
+    public VolumeGeometry Geometry { get; }
+
+    /// <summary>How descriptors and bitmaps are checked.</summary>
+    public GroupChecksum GroupChecksum { get; }
+
+    /// <summary>How what belongs to an inode is checked.</summary>
+    public MetadataChecksum Checksum { get; }
+
+    /// <summary>How much is free, and promised, on the whole volume.</summary>
+    public SpaceAccount Space { get; }
+
+    public GroupTable Groups { get; }
+
+    public MetadataJournal Journal => _journal ?? throw new InvalidOperationException("The volume has no journal yet.");
+
+    public MetadataCache Cache => Journal.Cache;
+
+    /// <summary>Whether anything was found damaged since the volume was opened: the superblock is to say so.</summary>
+    public bool IsDamaged { get; private set; }
+
+    /// <summary>Ties the volume to its journal, once: the journal needs the volume first, as its client.</summary>
+    public void Attach(MetadataJournal journal)
+    {
+        if (_journal is not null)
+        {
+            throw new InvalidOperationException("The volume has a journal already.");
+        }
+
+        _journal = journal;
+    }
+
+    /// <summary>Notes damage that was met, so that the superblock can ask for a check.</summary>
+    public void NoteDamage() => IsDamaged = true;
+}
