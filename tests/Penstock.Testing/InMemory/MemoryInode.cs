@@ -1,0 +1,164 @@
+using Penstock.Caching;
+using Penstock.Files;
+using Penstock.Journal;
+using Penstock.Mapping;
+
+namespace Penstock.Testing.InMemory;
+
+/// <summary>A regular file whose metadata is in memory and whose data is on a device.</summary>
+internal sealed class MemoryInode : Inode
+{
+    private readonly MemoryFileSystem _fileSystem;
+    private readonly Dictionary<FileName, byte[]> _attributes = [];
+
+    public MemoryInode(MemoryFileSystem fileSystem, InodeNumber number, in InodeAttributes attributes, MemoryFileKind kind)
+        : base(fileSystem, number, attributes, size: 0)
+    {
+        _fileSystem = fileSystem;
+        MemoryKind = kind;
+        Blocks = new MemoryMapper(fileSystem, canBeUnwritten: kind != MemoryFileKind.BlockMapped);
+        Pages = new FilePages(this);
+    }
+
+    public MemoryFileKind MemoryKind { get; }
+
+    public MemoryMapper Blocks { get; }
+
+    /// <summary>Whether the inode is noted as an orphan.</summary>
+    public bool IsOrphan { get; private set; }
+
+    /// <summary>How often the inode was noted as an orphan.</summary>
+    public int OrphanNotes { get; private set; }
+
+    /// <summary>How often direct writes ended by the callback of a file that protects itself.</summary>
+    public List<(long Offset, long Bytes)> EndedWrites { get; } = [];
+
+    /// <summary>Run inside the end-of-I/O of a direct write, where the gate must still be held.</summary>
+    public Func<ValueTask>? DuringEndOfIo { get; set; }
+
+    public override BlockMapper? Mapper => Blocks;
+
+    public override ulong Sectors => (ulong)Blocks.BlockCount * (ulong)_fileSystem.BlockSize / 512;
+
+    public override bool ProtectsItself => MemoryKind == MemoryFileKind.ProtectsItself;
+
+    public override int OrphanCredits => 1;
+
+    public override bool MayHaveCapabilities => _attributes.Count > 0;
+
+    public override async ValueTask TruncateBlocksAsync(long newSize)
+    {
+        await _fileSystem.Scheduler.Yield();
+        await FreeAsync((ulong)((newSize + _fileSystem.BlockSize - 1) / _fileSystem.BlockSize), ulong.MaxValue);
+        StoredSize = newSize;
+    }
+
+    public override async ValueTask PunchBlocksAsync(FileBlock first, ulong count)
+    {
+        await _fileSystem.Scheduler.Yield();
+        await FreeAsync(first.Value, first.Value + count);
+    }
+
+    public override async ValueTask CollapseBlocksAsync(FileBlock first, ulong count)
+    {
+        RequireExtents();
+        await FreeAsync(first.Value, first.Value + count);
+        Blocks.Shift(first.Value + count, -(long)count);
+    }
+
+    public override async ValueTask InsertBlocksAsync(FileBlock first, ulong count)
+    {
+        RequireExtents();
+        await _fileSystem.Scheduler.Yield();
+        Blocks.Shift(first.Value, (long)count);
+    }
+
+    public override async ValueTask ZeroBlocksAsync(FileBlock first, ulong count)
+    {
+        await _fileSystem.Scheduler.Yield();
+        if (Blocks.CanBeUnwritten)
+        {
+            Blocks.MarkUnwritten(first.Value, first.Value + count);
+        }
+        else
+        {
+            await FreeAsync(first.Value, first.Value + count);
+        }
+    }
+
+    public override ValueTask AddOrphanAsync(Handle handle)
+    {
+        IsOrphan = true;
+        OrphanNotes++;
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask RemoveOrphanAsync(Handle handle)
+    {
+        IsOrphan = false;
+        return ValueTask.CompletedTask;
+    }
+
+    public override async ValueTask EndDirectWriteAsync(long offset, long bytes, IReadOnlyList<BlockRun> unwritten)
+    {
+        EndedWrites.Add((offset, bytes));
+        Handle handle = await _fileSystem.Journal.BeginAsync(1);
+        foreach (BlockRun run in unwritten)
+        {
+            await Blocks.ConvertAsync(handle, run.First, run.Count);
+        }
+
+        handle.Stop();
+        Size = Math.Max(Size, offset + bytes);
+        StoredSize = Size;
+    }
+
+    public override ValueTask<byte[]?> GetAttributeAsync(FileName name) => new(_attributes.GetValueOrDefault(name));
+
+    public override ValueTask<IReadOnlyList<FileName>> ListAttributesAsync() => new([.. _attributes.Keys]);
+
+    public override ValueTask SetAttributeAsync(FileName name, ReadOnlyMemory<byte>? value, AttributeCondition condition)
+    {
+        if (value is { } bytes)
+        {
+            _attributes[name] = bytes.ToArray();
+        }
+        else
+        {
+            _attributes.Remove(name);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask<byte[]> ReadLinkAsync() => throw new FileSystemException(IoFault.InvalidArgument);
+
+    protected override async ValueTask StoreRecordAsync(Handle handle)
+    {
+        if (DuringEndOfIo is { } during)
+        {
+            await during();
+        }
+    }
+
+    private async ValueTask FreeAsync(ulong first, ulong end)
+    {
+        List<ulong> freed = Blocks.Remove(first, end);
+        Handle handle = await _fileSystem.Journal.BeginAsync(1);
+        foreach (ulong block in freed)
+        {
+            _fileSystem.Free(block);
+            handle.Freed(new VolumeBlock(block), 1);
+        }
+
+        handle.Stop();
+    }
+
+    private void RequireExtents()
+    {
+        if (!Blocks.CanBeUnwritten)
+        {
+            throw new FileSystemException(IoFault.NotSupported, "a block-mapped file cannot be shifted");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using Penstock.Devices;
+using Penstock.Journal;
+using Penstock.Mapping;
+
+namespace Penstock.Testing.InMemory;
+
+/// <summary>A journal for a file system whose metadata lives in memory only: counts credits, tells of freed blocks at commit, flushes the device.</summary>
+internal sealed class MemoryJournal(BlockDevice device, Action<VolumeBlock, ulong> freedCommitted) : MetadataJournal
+{
+    private readonly object _latch = new();
+    private readonly List<(VolumeBlock First, ulong Count)> _freed = [];
+    private TransactionId _running = new(1);
+    private IoFault _aborted;
+
+    /// <summary>How many handles are open now.</summary>
+    public int OpenHandles { get; private set; }
+
+    /// <summary>How many commits there were.</summary>
+    public int Commits { get; private set; }
+
+    public override MetadataCache Cache => throw new NotSupportedException("Metadata lives in memory only.");
+
+    public override TransactionId Running => _running;
+
+    public override bool IsAborted => _aborted != IoFault.None;
+
+    public override ValueTask<Handle> BeginAsync(int credits) => new(Begin(credits));
+
+    public override ValueTask<ReservedHandle> ReserveAsync(int credits) => new(new Reserved(this, credits));
+
+    public override async ValueTask CommitAsync(TransactionId transaction)
+    {
+        (VolumeBlock First, ulong Count)[] freed;
+        lock (_latch)
+        {
+            freed = [.. _freed];
+            _freed.Clear();
+            _running = _running.Next;
+            Commits++;
+        }
+
+        IoResult result = await device.FlushAsync();
+        if (result.IsFailed)
+        {
+            Abort(result.Fault);
+            throw new DeviceException(result.Fault, device.Name, "the flush of a commit failed");
+        }
+
+        foreach ((VolumeBlock first, ulong count) in freed)
+        {
+            freedCommitted(first, count);
+        }
+    }
+
+    public override void StartCommit() => device.Scheduler.Start(async () => await CommitAsync(Running));
+
+    public override void Abort(IoFault reason) => _aborted = reason;
+
+    public override async ValueTask DisposeAsync() => await CommitAsync(Running);
+
+    private MemoryHandle Begin(int credits)
+    {
+        if (IsAborted)
+        {
+            throw new FileSystemException(IoFault.ReadOnly, "the journal is aborted");
+        }
+
+        lock (_latch)
+        {
+            OpenHandles++;
+        }
+
+        return new MemoryHandle(this, credits);
+    }
+
+    private sealed class Reserved(MemoryJournal journal, int credits) : ReservedHandle
+    {
+        private bool _isSpent;
+
+        public override Handle Begin()
+        {
+            Spend();
+            return journal.Begin(credits);
+        }
+
+        public override void Cancel() => Spend();
+
+        private void Spend()
+        {
+            if (_isSpent)
+            {
+                throw new InvalidOperationException("A reservation is used once.");
+            }
+
+            _isSpent = true;
+        }
+    }
+
+    private sealed class MemoryHandle(MemoryJournal journal, int credits) : Handle
+    {
+        private bool _isStopped;
+
+        public override TransactionId Transaction { get; } = journal._running;
+
+        public override int CreditsLeft => credits;
+
+        public override BlockEdit Edit(MetadataBlock block) => throw new NotSupportedException("Metadata lives in memory only.");
+
+        public override void Forget(VolumeBlock block) => throw new NotSupportedException("Metadata lives in memory only.");
+
+        public override void Freed(VolumeBlock first, ulong count)
+        {
+            lock (journal._latch)
+            {
+                journal._freed.Add((first, count));
+            }
+        }
+
+        public override bool TryExtend(int more) => true;
+
+        public override ValueTask RestartAsync(int newCredits) => ValueTask.CompletedTask;
+
+        public override void Stop()
+        {
+            if (_isStopped)
+            {
+                throw new InvalidOperationException("A handle is stopped once.");
+            }
+
+            _isStopped = true;
+            lock (journal._latch)
+            {
+                journal.OpenHandles--;
+            }
+        }
+    }
+}
