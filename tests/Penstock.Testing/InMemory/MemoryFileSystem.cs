@@ -88,7 +88,7 @@ internal sealed class MemoryFileSystem : FileSystem
     /// <summary>Opens a file again.</summary>
     public OpenFile Open(MemoryInode inode, IoOptions options = IoOptions.None)
     {
-        Inodes.Reference(inode);
+        inode.References++;
         return new OpenFile(inode, FileAccess.ReadWrite, options);
     }
 
