@@ -1,0 +1,174 @@
+using System.Buffers.Binary;
+
+namespace Penstock.Ext4.Format;
+
+/// <summary>
+/// The first block of a journal (journal_superblock_t), big-endian like all of it. It keeps its own copy of the bytes.
+/// See https://docs.kernel.org/filesystems/ext4/journal.html#super-block.
+/// </summary>
+internal sealed class JournalSuperblock
+{
+    public const int Size = 1024;
+    public const uint Magic = 0xC03B3998;
+    public const uint Version1 = 3;
+    public const uint Version2 = 4;
+    public const byte Crc32CChecksumType = 4;
+
+    /// <summary>A journal of fewer blocks is refused by Linux.</summary>
+    public const uint MinBlocks = 1024;
+
+    private const int ChecksumOffset = 0xFC;
+    private const string Structure = "journal superblock";
+
+    private readonly byte[] raw;
+
+    private JournalSuperblock(byte[] raw) => this.raw = raw;
+
+    /// <summary>An empty journal.</summary>
+    public static JournalSuperblock Create(int blockSize, uint length, Guid uuid)
+    {
+        var made = new JournalSuperblock(new byte[Size]);
+        made.Put(0x00, Magic); // h_magic
+        made.Put(0x04, Version2); // h_blocktype
+        made.Put(0x0C, (uint)blockSize); // s_blocksize
+        made.Put(0x10, length); // s_maxlen
+        made.First = 1;
+        made.Sequence = 1;
+        uuid.TryWriteBytes(made.raw.AsSpan(0x30, 16), bigEndian: true, out _);
+        made.Put(0x40, 1); // s_nr_users
+        return made;
+    }
+
+    /// <summary>Reads and checks a journal's first block.</summary>
+    /// <param name="bytes">At least <see cref="Size"/> bytes.</param>
+    /// <param name="blockSize">The volume's block size, which the journal's must equal.</param>
+    /// <param name="availableBlocks">The blocks that the journal's inode or device has.</param>
+    /// <param name="location">Where it lies.</param>
+    /// <exception cref="CorruptVolumeException">It is damaged.</exception>
+    /// <exception cref="UnsupportedFeatureException">It uses features that are not known.</exception>
+    public static JournalSuperblock Parse(ReadOnlySpan<byte> bytes, int blockSize, ulong availableBlocks, string location)
+    {
+        var parsed = new JournalSuperblock(bytes[..Size].ToArray());
+        uint magic = parsed.Get(0x00);
+        FormatCheck.Require(magic == Magic, Structure, location, "h_magic", $"0x{magic:x8}, expected 0x{Magic:x8}");
+        uint type = parsed.Get(0x04);
+        FormatCheck.Require(type is Version1 or Version2, Structure, location, "h_blocktype", $"{type}, expected 3 or 4");
+        FormatCheck.Require(parsed.BlockSize == blockSize, Structure, location, "s_blocksize", $"{parsed.BlockSize}, expected {blockSize}");
+        if ((parsed.Features & ~JournalFeatures.Known) != 0)
+        {
+            throw new UnsupportedFeatureException([$"0x{(uint)(parsed.Features & ~JournalFeatures.Known):x}"], "the journal has features that are not known");
+        }
+
+        uint length = parsed.Length;
+        FormatCheck.Require(length >= 2 && length <= availableBlocks, Structure, location, "s_maxlen", $"{length}, the journal has {availableBlocks} blocks");
+        FormatCheck.Require(parsed.First >= 1 && parsed.First < length, Structure, location, "s_first", $"{parsed.First}, s_maxlen is {length}");
+        bool isStartPossible = parsed.Start == 0 || (parsed.Start >= parsed.First && parsed.Start < length);
+        FormatCheck.Require(isStartPossible, Structure, location, "s_start", $"{parsed.Start}, expected 0 or {parsed.First} to {length - 1}");
+        uint computed = parsed.ComputeChecksum();
+        FormatCheck.Require(
+            !parsed.HasChecksum || parsed.StoredChecksum == computed, Structure, location, "s_checksum",
+            $"0x{parsed.StoredChecksum:x8}, computed 0x{computed:x8}");
+        return parsed;
+    }
+
+    /// <summary>Puts the checksum right, if the journal has one, and copies the bytes out.</summary>
+    public void WriteTo(Span<byte> destination)
+    {
+        if (HasChecksum)
+        {
+            Put(ChecksumOffset, ComputeChecksum()); // s_checksum
+        }
+
+        raw.CopyTo(destination);
+    }
+
+    /// <summary>Whether transactions wait for replay.</summary>
+    public bool NeedsRecovery => Start != 0;
+
+    /// <summary>s_blocksize.</summary>
+    public int BlockSize => (int)Get(0x0C);
+
+    /// <summary>s_maxlen: blocks of the journal, this one too.</summary>
+    public uint Length => Get(0x10);
+
+    /// <summary>s_first: the first block of the log.</summary>
+    public uint First
+    {
+        get => Get(0x14);
+        set => Put(0x14, value);
+    }
+
+    /// <summary>s_sequence: the first transaction expected in the log.</summary>
+    public uint Sequence
+    {
+        get => Get(0x18);
+        set => Put(0x18, value);
+    }
+
+    /// <summary>s_start: where the log begins; 0 is an empty log.</summary>
+    public uint Start
+    {
+        get => Get(0x1C);
+        set => Put(0x1C, value);
+    }
+
+    /// <summary>s_errno: an error that the journal remembers for the file system.</summary>
+    public int ErrorNumber
+    {
+        get => (int)Get(0x20);
+        set => Put(0x20, (uint)value);
+    }
+
+    /// <summary>s_feature_compat.</summary>
+    public uint CompatFeatures => IsVersion2 ? Get(0x24) : 0;
+
+    /// <summary>s_feature_incompat.</summary>
+    public JournalFeatures Features
+    {
+        get => IsVersion2 ? (JournalFeatures)Get(0x28) : 0;
+        set => Put(0x28, (uint)value);
+    }
+
+    /// <summary>s_uuid.</summary>
+    public Guid Uuid => new(raw.AsSpan(0x30, 16), bigEndian: true);
+
+    /// <summary>s_nr_users: file systems that share an external journal.</summary>
+    public uint UserCount => Get(0x40);
+
+    /// <summary>s_checksum_type.</summary>
+    public byte ChecksumType
+    {
+        get => raw[0x50];
+        set => raw[0x50] = value;
+    }
+
+    /// <summary>s_num_fc_blks: blocks at the end for fast commits; 0 stands for 256 where the feature is on.</summary>
+    public uint FastCommitBlocks
+    {
+        get => Get(0x54);
+        set => Put(0x54, value);
+    }
+
+    /// <summary>s_head.</summary>
+    public uint Head
+    {
+        get => Get(0x58);
+        set => Put(0x58, value);
+    }
+
+    public bool HasChecksum => (Features & (JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3)) != 0;
+
+    public uint StoredChecksum => Get(ChecksumOffset);
+
+    public uint ComputeChecksum()
+    {
+        uint crc = Crc32C.AppendZeros(Crc32C.Append(Crc32C.Start, raw.AsSpan(0, ChecksumOffset)), sizeof(uint));
+        return Crc32C.Append(crc, raw.AsSpan(ChecksumOffset + sizeof(uint)));
+    }
+
+    private bool IsVersion2 => Get(0x04) == Version2;
+
+    private uint Get(int offset) => BinaryPrimitives.ReadUInt32BigEndian(raw.AsSpan(offset));
+
+    private void Put(int offset, uint value) => BinaryPrimitives.WriteUInt32BigEndian(raw.AsSpan(offset), value);
+}
