@@ -101,7 +101,7 @@ internal sealed partial class Superblock
         set => (ReservedBlockCountLow, ReservedBlockCountHigh) = Split(value);
     }
 
-    /// <summary>s_free_blocks_count; a hint, since the group descriptors tell the truth.</summary>
+    /// <summary>s_free_blocks_count, in blocks with bigalloc too; a hint, since the group descriptors tell the truth.</summary>
     public ulong FreeBlockCount
     {
         get => Join(FreeBlockCountLow, FreeBlockCountHigh);
