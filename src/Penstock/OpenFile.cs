@@ -55,6 +55,8 @@ public sealed class OpenFile : IAsyncDisposable, IDisposable
 
     internal Inode Inode { get; }
 
+    private Scheduler Scheduler => Inode.FileSystem.Scheduler;
+
     /// <summary>Reads into <paramref name="buffer"/>.</summary>
     /// <param name="buffer">Where to; for direct I/O aligned to <see cref="DirectMemoryAlignment"/>.</param>
     /// <param name="offset">Where in the file to begin, in bytes.</param>
@@ -84,7 +86,7 @@ public sealed class OpenFile : IAsyncDisposable, IDisposable
         }
 
         SegmentList memory = SegmentList.Rent(buffer);
-        return UserOperation<int>.Carry(FileRequests.ReadIntAsync(this, memory, offset, options), ContinuesInline(options));
+        return UserOperation<int>.Carry(FileRequests.ReadIntAsync(this, memory, offset, options), Scheduler, ContinuesInline(options));
     }
 
     /// <summary>Reads into several buffers in turn, as one request.</summary>
@@ -105,7 +107,7 @@ public sealed class OpenFile : IAsyncDisposable, IDisposable
 
         IoOptions chosen = options ?? Options;
         return UserOperation<long>.Carry(
-            FileRequests.ReadLongAsync(this, SegmentList.Rent(buffers), offset, chosen), ContinuesInline(chosen));
+            FileRequests.ReadLongAsync(this, SegmentList.Rent(buffers), offset, chosen), Scheduler, ContinuesInline(chosen));
     }
 
     /// <summary>Reads and blocks until it is done.</summary>
@@ -133,7 +135,7 @@ public sealed class OpenFile : IAsyncDisposable, IDisposable
     {
         Exception? refused = Refuse(CanWrite, offset, cancellationToken);
         return refused is not null ? ValueTask.FromException<int>(refused) : UserOperation<int>.Carry(
-            FileRequests.WriteIntAsync(this, SegmentList.Rent(buffer), offset, options), ContinuesInline(options));
+            FileRequests.WriteIntAsync(this, SegmentList.Rent(buffer), offset, options), Scheduler, ContinuesInline(options));
     }
 
     /// <summary>Writes several buffers in turn, as one request.</summary>
@@ -149,7 +151,7 @@ public sealed class OpenFile : IAsyncDisposable, IDisposable
         Exception? refused = Refuse(CanWrite, offset, cancellationToken);
         IoOptions chosen = options ?? Options;
         return refused is not null ? ValueTask.FromException<long>(refused) : UserOperation<long>.Carry(
-            FileRequests.WriteLongAsync(this, SegmentList.Rent(buffers), offset, chosen), ContinuesInline(chosen));
+            FileRequests.WriteLongAsync(this, SegmentList.Rent(buffers), offset, chosen), Scheduler, ContinuesInline(chosen));
     }
 
     /// <summary>Writes and blocks until it is done.</summary>
@@ -170,7 +172,7 @@ public sealed class OpenFile : IAsyncDisposable, IDisposable
         Exception? refused = Refuse(isAllowed: true, 0, cancellationToken);
         return refused is not null
             ? ValueTask.FromException(refused)
-            : UserOperation<bool>.CarryWithoutResult(FileRequests.FlushAsync(this, dataOnly), ContinuesInline(Options));
+            : UserOperation<bool>.CarryWithoutResult(FileRequests.FlushAsync(this, dataOnly), Scheduler, ContinuesInline(Options));
     }
 
     /// <summary>Sets the size: cuts the file, or extends it with zeros.</summary>
@@ -182,7 +184,7 @@ public sealed class OpenFile : IAsyncDisposable, IDisposable
         Exception? refused = Refuse(CanWrite, length, cancellationToken);
         return refused is not null
             ? ValueTask.FromException(refused)
-            : UserOperation<bool>.CarryWithoutResult(FileRequests.SetLengthAsync(this, length), ContinuesInline(Options));
+            : UserOperation<bool>.CarryWithoutResult(FileRequests.SetLengthAsync(this, length), Scheduler, ContinuesInline(Options));
     }
 
     /// <summary>Closes the file. Buffered data stays in the cache and is written back in the background; to have it durable, flush first.</summary>

@@ -8,33 +8,43 @@ namespace Penstock.Files;
 /// The edge between the core and a user: carries the result of a core operation to the user's continuation, which runs in a user place (the
 /// runtime's pool or the context he awaits in), never on the thread that reaps unless he asked for it. Pooled.
 /// </summary>
+/// <remarks>
+/// States: running → landed (the result is here, its publication posted to a user place) → published. Whoever moves landed to published
+/// publishes: the posted work, or a thread that blocks for the result and need not wait for the pool. Work that was overtaken may find
+/// the object in its next use; if that has landed too, publishing it from a user place is just what is wanted.
+/// </remarks>
 internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
 {
+    private const int Running = 0;
+    private const int Landed = 1;
+    private const int Published = 2;
+
     private static readonly Pool<UserOperation<T>> s_pool = new(() => new UserOperation<T>(), capacity: 1024);
 
     private readonly Action _continue;
+    private readonly object _latch = new();
     private ManualResetValueTaskSourceCore<T> _core;
     private ValueTaskAwaiter<T> _inner;
+    private Scheduler _scheduler = null!;
+    private bool _continuesInline;
+    private int _state;
 
-    /// <summary>How many threads block in <see cref="Take"/>; read after a full fence that follows the result.</summary>
-    private int _blocked;
-
-    private UserOperation() => _continue = Continue;
+    private UserOperation() => _continue = Land;
 
     /// <summary>Hands <paramref name="inner"/> to a user: as it is where it is complete, else through the edge.</summary>
-    public static ValueTask<T> Carry(ValueTask<T> inner, bool continueInline = false)
+    public static ValueTask<T> Carry(ValueTask<T> inner, Scheduler scheduler, bool continueInline = false)
     {
         if (inner.IsCompleted)
         {
             return inner;
         }
 
-        UserOperation<T> operation = Begin(inner, continueInline);
+        UserOperation<T> operation = Begin(inner, scheduler, continueInline);
         return new ValueTask<T>(operation, operation._core.Version);
     }
 
     /// <summary>As <see cref="Carry"/>, without the result.</summary>
-    public static ValueTask CarryWithoutResult(ValueTask<T> inner, bool continueInline = false)
+    public static ValueTask CarryWithoutResult(ValueTask<T> inner, Scheduler scheduler, bool continueInline = false)
     {
         if (inner.IsCompletedSuccessfully)
         {
@@ -42,7 +52,7 @@ internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
             return ValueTask.CompletedTask;
         }
 
-        UserOperation<T> operation = Begin(inner, continueInline);
+        UserOperation<T> operation = Begin(inner, scheduler, continueInline);
         return new ValueTask(operation, operation._core.Version);
     }
 
@@ -65,37 +75,58 @@ internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
 
-    private static UserOperation<T> Begin(ValueTask<T> inner, bool continueInline)
+    private static UserOperation<T> Begin(ValueTask<T> inner, Scheduler scheduler, bool continueInline)
     {
         UserOperation<T> operation = s_pool.Rent();
-        operation._core.RunContinuationsAsynchronously = !continueInline;
+        operation._scheduler = scheduler;
+        operation._continuesInline = continueInline;
         operation._inner = inner.GetAwaiter();
         operation._inner.UnsafeOnCompleted(operation._continue);
         return operation;
     }
 
-    private void Continue()
+    /// <summary>The core operation has completed, wherever this runs.</summary>
+    private void Land()
     {
+        Scheduler scheduler = _scheduler;
+        bool publishesHere = _continuesInline || scheduler.MayTouchUserMemory;
+        lock (_latch)
+        {
+            Volatile.Write(ref _state, Landed);
+            Monitor.PulseAll(_latch);
+        }
+
+        if (publishesHere)
+        {
+            Publish();
+        }
+        else
+        {
+            scheduler.PostToUser(static state => ((UserOperation<T>)state!).Publish(), this);
+        }
+    }
+
+    private void Publish()
+    {
+        if (Interlocked.CompareExchange(ref _state, Published, Landed) != Landed)
+        {
+            return;
+        }
+
         ValueTaskAwaiter<T> inner = _inner;
         _inner = default;
+        T result;
         try
         {
-            _core.SetResult(inner.GetResult());
+            result = inner.GetResult();
         }
         catch (Exception e)
         {
             _core.SetException(e);
+            return;
         }
 
-        // Fence: the result before the look at the blocked; a blocked thread counts itself in before it looks at the result.
-        Interlocked.MemoryBarrier();
-        if (_blocked > 0)
-        {
-            lock (_continue)
-            {
-                Monitor.PulseAll(_continue);
-            }
-        }
+        _core.SetResult(result);
     }
 
     /// <summary>Takes the result; blocks until there is one, so that <c>.Result</c> works as users expect although value tasks owe them nothing.</summary>
@@ -103,7 +134,7 @@ internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
     {
         if (_core.GetStatus(token) == ValueTaskSourceStatus.Pending)
         {
-            Block(token);
+            Block();
         }
 
         try
@@ -113,21 +144,28 @@ internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
         finally
         {
             _core.Reset();
+            Volatile.Write(ref _state, Running);
             s_pool.Return(this);
         }
     }
 
-    private void Block(short token)
+    private void Block()
     {
-        Interlocked.Increment(ref _blocked);
-        lock (_continue)
+        lock (_latch)
         {
-            while (_core.GetStatus(token) == ValueTaskSourceStatus.Pending)
+            while (Volatile.Read(ref _state) == Running)
             {
-                Monitor.Wait(_continue);
+                Monitor.Wait(_latch);
             }
         }
 
-        Interlocked.Decrement(ref _blocked);
+        Publish();
+
+        // The pool may have won the race to publish, and be a few instructions from the end of it.
+        var spinner = default(SpinWait);
+        while (_core.GetStatus(_core.Version) == ValueTaskSourceStatus.Pending)
+        {
+            spinner.SpinOnce();
+        }
     }
 }
