@@ -16,7 +16,8 @@ internal interface IJournalClient
 
     /// <summary>
     /// Called as the last handle of a transaction, before a commit gathers its blocks: what is kept in memory only (free counts, lazily
-    /// stored times) is put into blocks here. At most <see cref="CreditsBeforeCommit"/> blocks.
+    /// stored times) is put into blocks here. At most <see cref="CreditsBeforeCommit"/> blocks. The journal stops the handle. Not called for a
+    /// transaction that no handle has joined.
     /// </summary>
     ValueTask BeforeCommitAsync(Handle handle);
 

@@ -1,3 +1,4 @@
+using Penstock.Execution;
 using Penstock.Mapping;
 using Penstock.Memory;
 
@@ -8,11 +9,14 @@ namespace Penstock.Journal;
 /// </summary>
 /// <remarks>
 /// Its bytes are read under the lock that guards the structure in it (an inode's mapping lock, a directory's inode lock, a group's lock) and
-/// changed only through <see cref="Handle.Edit"/>. The latch in between keeps a copy for the device whole.
+/// changed only through <see cref="Handle.Edit"/>. The latch in between keeps a copy for the device whole. The object belongs to a
+/// frame of memory and is used for another block when nobody holds a pin.
 /// </remarks>
 internal sealed class MetadataBlock
 {
     private readonly IoSegment _memory;
+    private PooledCompletion<IoFault>? _firstWaiter;
+    private List<PooledCompletion<IoFault>>? _moreWaiters;
     private int _pins;
 
     internal MetadataBlock(VolumeBlock number, IoSegment memory)
@@ -41,6 +45,27 @@ internal sealed class MetadataBlock
     /// <summary>The transaction that changed the block last. Guarded by the cache's latch.</summary>
     internal TransactionId ChangedBy { get; set; }
 
+    /// <summary>The oldest transaction with a change that is not on the device, while there is one. Guarded by the cache's latch.</summary>
+    internal TransactionId DirtiedBy { get; set; }
+
+    /// <summary>The index of the frame of memory. Never changes.</summary>
+    internal int Frame { get; init; }
+
+    /// <summary>Whether the device is filling the memory: also true of a block that was forgotten meanwhile. Guarded by the cache's latch.</summary>
+    internal bool IsReading { get; set; }
+
+    /// <summary>
+    /// Whether it is in the set of blocks to be written: Dirty, or Forgotten by a transaction younger than one that changed it. Guarded
+    /// by the cache's latch.
+    /// </summary>
+    internal bool IsOwed { get; set; }
+
+    /// <summary>Whether it was used since the clock hand last passed. Guarded by the cache's latch.</summary>
+    internal bool IsReferenced { get; set; }
+
+    /// <summary>The next block of the same read request. Guarded by the cache's latch.</summary>
+    internal MetadataBlock? NextInRead { get; set; }
+
     internal IoSegment Memory => _memory;
 
     public void Pin() => Interlocked.Increment(ref _pins);
@@ -67,6 +92,35 @@ internal sealed class MetadataBlock
         lock (this)
         {
             _memory.Bytes.CopyTo(destination);
+        }
+    }
+
+    /// <summary>Adds somebody who waits for the read. Under the cache's latch.</summary>
+    internal void AddWaiter(PooledCompletion<IoFault> waiter)
+    {
+        if (_firstWaiter is null)
+        {
+            _firstWaiter = waiter;
+        }
+        else
+        {
+            (_moreWaiters ??= []).Add(waiter);
+        }
+    }
+
+    /// <summary>Tells all who wait how the read ended. Under the cache's latch: completions are only posted.</summary>
+    internal void ReleaseWaiters(IoFault fault)
+    {
+        _firstWaiter?.Complete(fault);
+        _firstWaiter = null;
+        if (_moreWaiters is { Count: > 0 } more)
+        {
+            foreach (PooledCompletion<IoFault> waiter in more)
+            {
+                waiter.Complete(fault);
+            }
+
+            more.Clear();
         }
     }
 }

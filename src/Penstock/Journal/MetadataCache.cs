@@ -14,7 +14,8 @@ internal abstract class MetadataCache
     public abstract MetadataBlock? TryGet(VolumeBlock block);
 
     /// <summary>The block, read from the device if need be; pinned.</summary>
-    /// <exception cref="DeviceException">The block could not be read, or lies beyond the device.</exception>
+    /// <exception cref="DeviceException">The block could not be read.</exception>
+    /// <exception cref="CorruptVolumeException">The block lies beyond the device.</exception>
     public abstract ValueTask<MetadataBlock> GetAsync(VolumeBlock block);
 
     /// <summary>A block that was just allocated: zeroed in memory without reading; pinned. The caller edits it in the handle that allocated it.</summary>

@@ -171,7 +171,8 @@ internal sealed class ManualScheduler : Scheduler
         {
             if (!RunOne() && !TryRingNext(long.MaxValue))
             {
-                throw new HangException($"Nothing is ready and no alarm is set, but what was waited for has not happened{DescribeSeed()}.");
+                throw new HangException($"Nothing is ready and no alarm is set, but what was waited for has not happened{DescribeSeed()}. (A Task "
+                    + "with several awaiters resumes them on the runtime's pool: SharedEvent does not.)");
             }
 
             RequireProgress(step, start);

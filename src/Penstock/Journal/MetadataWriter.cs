@@ -1,0 +1,184 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Penstock.Devices;
+using Penstock.Execution;
+using Penstock.Mapping;
+using Penstock.Memory;
+
+namespace Penstock.Journal;
+
+/// <summary>
+/// Writes metadata blocks in their places: copies each under its latch into staging memory, neighbours side by side, and keeps a bounded number
+/// of requests in flight. One batch at a time.
+/// </summary>
+internal sealed class MetadataWriter : IDeviceRequestOwner, IDisposable
+{
+    /// <summary>Memory for one request: large enough that a run of blocks costs one, small enough that 32 of them are little.</summary>
+    private const int SlotBytes = 64 << 10;
+
+    private const int MaxInFlight = 32;
+
+    private readonly object _latch = new();
+    private readonly VolumeMetadataCache _cache;
+    private readonly BlockDevice _device;
+    private readonly Slot[] _slots;
+    private readonly Stack<int> _idle = new(MaxInFlight);
+    private List<MetadataBlock> _batch = [];
+    private PooledCompletion<bool>? _waiter;
+    private TransactionId _transaction;
+    private StoreOutcome _outcome;
+
+    public MetadataWriter(VolumeMetadataCache cache)
+    {
+        _cache = cache;
+        _device = cache.Device;
+        _slots = new Slot[MaxInFlight];
+        for (int i = MaxInFlight - 1; i >= 0; i--)
+        {
+            _idle.Push(i);
+        }
+    }
+
+    private int BlocksInSlot => SlotBytes / _cache.BlockSize;
+
+    /// <summary>
+    /// Writes what <see cref="VolumeMetadataCache.CollectDirty"/> collected for <paramref name="transaction"/>, in ascending order. Every block
+    /// of the batch is ended, written or dirty again, when this returns.
+    /// </summary>
+    public async ValueTask<StoreOutcome> WriteAsync(TransactionId transaction, List<MetadataBlock> batch)
+    {
+        _batch = batch;
+        _transaction = transaction;
+        _outcome = default;
+        int next = 0;
+        while (next < batch.Count && !_outcome.IsFinal)
+        {
+            int slot = await TakeSlotAsync().ConfigureAwait(false);
+            int count = CountRun(next);
+            Send(slot, next, count);
+            next += count;
+        }
+
+        _device.FlushSubmissions();
+        await DrainAsync().ConfigureAwait(false);
+        for (; next < batch.Count; next++)
+        {
+            _cache.EndWrite(batch[next], transaction, isWritten: false);
+        }
+
+        batch.Clear();
+        return _outcome;
+    }
+
+    void IDeviceRequestOwner.RequestCompleted(DeviceRequest request, IoResult result)
+    {
+        int index = (int)request.Tag;
+        long offset = request.Offset;
+        request.Return();
+        ref Slot slot = ref _slots[index];
+        int written = (int)(result.Bytes / _cache.BlockSize);
+        for (int i = 0; i < slot.Count; i++)
+        {
+            _cache.EndWrite(_batch[slot.First + i], _transaction, isWritten: i < written);
+        }
+
+        IoFault fault = written < slot.Count && !result.IsFailed ? IoFault.DeviceFailed : result.Fault;
+        PooledCompletion<bool>? waiter;
+        lock (_latch)
+        {
+            _outcome = _outcome.And(StoreOutcome.OfWrite(fault, offset));
+            _idle.Push(index);
+            (waiter, _waiter) = (_waiter, null);
+        }
+
+        waiter?.Complete(true);
+    }
+
+    public void Dispose()
+    {
+        Debug.Assert(_idle.Count == MaxInFlight, "Memory is freed when no request is in flight.");
+        foreach (Slot slot in _slots)
+        {
+            ((IDisposable?)slot.Memory)?.Dispose();
+        }
+    }
+
+    /// <summary>How many blocks of the batch from <paramref name="first"/> on are neighbours and fit one request.</summary>
+    private int CountRun(int first)
+    {
+        int limit = Math.Min(_batch.Count - first, BlocksInSlot);
+        int count = 1;
+        while (count < limit && _batch[first + count].Number == _batch[first].Number + (ulong)count)
+        {
+            count++;
+        }
+
+        return count;
+    }
+
+    private void Send(int index, int first, int count)
+    {
+        ref Slot slot = ref _slots[index];
+        slot.Memory ??= new AlignedBuffer(SlotBytes, Math.Max(4096, _device.MemoryAlignment));
+        slot.First = first;
+        slot.Count = count;
+        IoSegment memory = slot.Memory.Segment.Slice(0, count * _cache.BlockSize);
+        for (int i = 0; i < count; i++)
+        {
+            _batch[first + i].CopyTo(memory.Slice(i * _cache.BlockSize, _cache.BlockSize).Bytes);
+        }
+
+        DeviceRequest request = DeviceRequest.Rent(DeviceOperation.Write, (long)_batch[first].Number.Value * _cache.BlockSize);
+        request.Append(memory);
+        request.SetOwner(this);
+        request.Tag = index;
+        _device.Submit(request);
+    }
+
+    private async ValueTask<int> TakeSlotAsync()
+    {
+        while (true)
+        {
+            PooledCompletion<bool> waiter;
+            lock (_latch)
+            {
+                if (_idle.TryPop(out int slot))
+                {
+                    return slot;
+                }
+
+                waiter = _waiter = PooledCompletion<bool>.Rent(_device.Scheduler);
+            }
+
+            _device.FlushSubmissions();
+            await waiter.Task.ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask DrainAsync()
+    {
+        while (true)
+        {
+            PooledCompletion<bool> waiter;
+            lock (_latch)
+            {
+                if (_idle.Count == MaxInFlight)
+                {
+                    return;
+                }
+
+                waiter = _waiter = PooledCompletion<bool>.Rent(_device.Scheduler);
+            }
+
+            await waiter.Task.ConfigureAwait(false);
+        }
+    }
+
+    [StructLayout(LayoutKind.Auto)]
+    private struct Slot
+    {
+        public AlignedBuffer? Memory;
+        public int First;
+        public int Count;
+    }
+}

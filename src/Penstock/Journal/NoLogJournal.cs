@@ -1,0 +1,41 @@
+namespace Penstock.Journal;
+
+/// <summary>
+/// The mode without a log: a commit writes the dirty blocks in their places and flushes the device. Within a transaction they reach the device in no
+/// order that a crash could not see, so a volume that was not closed needs e2fsck; what was committed is on it.
+/// </summary>
+/// <remarks>
+/// A block that the next transaction changes while this one is stored may be written with that change: without a log nothing is lost by
+/// it, since freed blocks still wait for their own commit. A log must freeze a copy instead.
+/// </remarks>
+internal sealed class NoLogJournal : TransactionalJournal
+{
+    private readonly MetadataWriter _writer;
+    private readonly List<MetadataBlock> _batch = [];
+    private bool _needsFlush;
+
+    /// <inheritdoc cref="TransactionalJournal(VolumeMetadataCache, IJournalClient, int, TimeSpan?)"/>
+    public NoLogJournal(VolumeMetadataCache cache, IJournalClient client, int maxUnstableBlocks = 0, TimeSpan? commitInterval = null)
+        : base(cache, client, maxUnstableBlocks, commitInterval) => _writer = new MetadataWriter(cache);
+
+    /// <inheritdoc/>
+    protected override async ValueTask<StoreOutcome> StoreAsync(TransactionId transaction)
+    {
+        VolumeCache.CollectDirty(transaction, _batch);
+
+        // What a commit that failed for lack of space did write has never been flushed: its successor does it.
+        _needsFlush |= _batch.Count > 0;
+        StoreOutcome outcome = await _writer.WriteAsync(transaction, _batch).ConfigureAwait(false);
+        if (!outcome.IsFailed && _needsFlush)
+        {
+            IoResult flushed = await VolumeCache.Device.FlushAsync().ConfigureAwait(false);
+            outcome = StoreOutcome.OfFlush(flushed.Fault);
+            _needsFlush = flushed.IsFailed;
+        }
+
+        return outcome;
+    }
+
+    /// <inheritdoc/>
+    protected override void DisposeStore() => _writer.Dispose();
+}
