@@ -26,14 +26,15 @@ internal sealed unsafe class EventFd : SafeHandle
         return result.IsError ? null : new EventFd((int)result.Value);
     }
 
-    /// <summary>Adds 1 to the count, which wakes whoever waits. Any thread, while the descriptor is open.</summary>
+    /// <summary>Adds 1 to the count, which wakes whoever waits. Any thread.</summary>
+    /// <exception cref="ObjectDisposedException">The descriptor is closed; it is never mistaken for another that has its number.</exception>
     public Errno Signal()
     {
         ulong one = 1;
         CallResult result;
         do
         {
-            result = CallResult.FromLibrary(LibC.Write(Descriptor, &one, sizeof(ulong)));
+            result = CallResult.FromLibrary(LibC.Write(this, &one, sizeof(ulong)));
         }
         while (result.Error == Errno.EINTR);
 
@@ -47,7 +48,7 @@ internal sealed unsafe class EventFd : SafeHandle
         CallResult result;
         do
         {
-            result = CallResult.FromLibrary(LibC.Read(Descriptor, &value, sizeof(ulong)));
+            result = CallResult.FromLibrary(LibC.Read(this, &value, sizeof(ulong)));
         }
         while (result.Error == Errno.EINTR);
 

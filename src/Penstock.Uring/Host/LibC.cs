@@ -53,10 +53,10 @@ internal static unsafe partial class LibC
     public static partial int EventFd(uint initial, int flags);
 
     [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
-    public static partial nint Read(int fd, void* buffer, nuint count);
+    public static partial nint Read(EventFd file, void* buffer, nuint count);
 
     [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
-    public static partial nint Write(int fd, void* buffer, nuint count);
+    public static partial nint Write(EventFd file, void* buffer, nuint count);
 
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     public static partial nint SystemCall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);

@@ -5,7 +5,7 @@ namespace Penstock.Devices;
 
 /// <summary>
 /// A device of blocks: an image file, a raw disk, memory, a partition of another device. Offsets and lengths are in bytes and multiples of
-/// <see cref="LogicalBlockSize"/>; memory is aligned to <see cref="MemoryAlignment"/>.
+/// <see cref="LogicalBlockSize"/>, each segment's length too; memory is aligned to <see cref="MemoryAlignment"/>.
 /// </summary>
 /// <remarks>
 /// <para>The contract, checked by one suite over all devices:</para>
@@ -17,6 +17,7 @@ namespace Penstock.Devices;
 /// completed <see cref="DeviceOperation.WriteThrough"/>.</item>
 /// <item>After one failed flush every later flush fails, until the device is opened again: what the failed one should have kept may be gone.</item>
 /// <item>A request beyond the end, misaligned, or a write to a read-only device completes with a fault and transfers nothing.</item>
+/// <item>A request of length 0 transfers nothing and succeeds.</item>
 /// <item>Any thread may submit. Disposing waits for the requests in flight; a submission after that completes with a fault.</item>
 /// </list>
 /// </remarks>
@@ -56,9 +57,9 @@ internal abstract class BlockDevice : IAsyncDisposable
     /// <summary>Submits a filled request; it belongs to the device until its completion. What cannot be done completes with a fault, later.</summary>
     public void Submit(DeviceRequest request)
     {
-        request.MarkSubmitted();
+        request.MarkSubmitted(this);
         IoFault fault = Judge(request);
-        if (fault != IoFault.None)
+        if (fault != IoFault.None || (request.Length == 0 && request.Operation != DeviceOperation.Flush))
         {
             CompleteLater(request, fault);
             return;
@@ -152,7 +153,7 @@ internal abstract class BlockDevice : IAsyncDisposable
 
         foreach (IoSegment segment in request.Segments)
         {
-            if ((segment.Address & (MemoryAlignment - 1)) != 0)
+            if ((segment.Address & (MemoryAlignment - 1)) != 0 || (segment.Length & (LogicalBlockSize - 1)) != 0)
             {
                 return false;
             }

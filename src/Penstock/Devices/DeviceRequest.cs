@@ -44,6 +44,15 @@ internal sealed class DeviceRequest : IValueTaskSource<IoResult>
     /// <summary>For the device's use while it owns the request: how many bytes an earlier, short step transferred.</summary>
     public long Progress { get; set; }
 
+    /// <summary>The device that the request was last submitted to.</summary>
+    public BlockDevice? Device { get; private set; }
+
+    /// <summary>For the device's use while it owns the request: the next one in its queue.</summary>
+    public DeviceRequest? Link { get; set; }
+
+    /// <summary>For the owner's use: whatever this request was made for.</summary>
+    public object? Companion { get; set; }
+
     public bool IsTransfer => Operation is DeviceOperation.Read or DeviceOperation.Write or DeviceOperation.WriteThrough;
 
     public bool IsWrite => Operation is not (DeviceOperation.Read or DeviceOperation.Flush or DeviceOperation.None);
@@ -94,14 +103,16 @@ internal sealed class DeviceRequest : IValueTaskSource<IoResult>
     public ValueTask<IoResult> AsTask() => new(this, _core.Version);
 
     /// <summary>Called by the base class of devices as the request is submitted.</summary>
-    public void MarkSubmitted()
+    public void MarkSubmitted(BlockDevice device)
     {
         if (Interlocked.Exchange(ref _isSubmitted, 1) != 0)
         {
             throw new InvalidOperationException("The request is submitted already.");
         }
 
+        Device = device;
         Progress = 0;
+        Link = null;
     }
 
     /// <summary>
@@ -131,6 +142,8 @@ internal sealed class DeviceRequest : IValueTaskSource<IoResult>
     {
         Debug.Assert(_isSubmitted == 0, "A submitted request belongs to the device.");
         Operation = DeviceOperation.None;
+        Device = null;
+        Companion = null;
         _owner = null;
         Tag = 0;
         Length = 0;

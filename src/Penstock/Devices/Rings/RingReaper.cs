@@ -1,0 +1,357 @@
+using System.Runtime.InteropServices;
+using Penstock.Devices.Host;
+using Penstock.Uring;
+
+namespace Penstock.Devices.Rings;
+
+/// <summary>
+/// The one thread that talks to a device's ring: it takes arrivals in, submits them in batches, and completes what the kernel has done,
+/// inline. It sleeps only inside the kernel.
+/// </summary>
+/// <remarks>
+/// <para>Waking: a submitter pushes, then looks whether the reaper sleeps; the reaper says that it sleeps, then looks for arrivals. Both
+/// orders are full fences, so one of the two sees the other, and only a sleeper costs its waker a system call.</para>
+/// <para>Flushes: one fdatasync at a time. The host reports a lost write to one of two concurrent calls only, and the
+/// other would be a false success; so those that arrive meanwhile share the next one.</para>
+/// </remarks>
+internal sealed unsafe class RingReaper : IDisposable
+{
+    private const ulong WakeUserData = ulong.MaxValue;
+
+    private readonly Ring _ring;
+    private readonly EventFd _wake;
+    private readonly TransferStep _step;
+    private readonly FlushLatch _latch;
+    private readonly DrainGate _gate;
+    private readonly RingSlots _slots;
+    private readonly ArrivalStack _arrivals = new();
+    private readonly RequestQueue _waiting = new();
+    private readonly RequestQueue _flushesWaiting = new();
+    private readonly RequestQueue _flushesServed = new();
+    private readonly ulong* _wakeCount = (ulong*)NativeMemory.AllocZeroed(sizeof(ulong));
+    private bool _isFlushInFlight;
+    private bool _isWakeArmed;
+    private int _isAsleep;
+    private int _threadId;
+    private volatile bool _isStopping;
+
+    public RingReaper(Ring ring, EventFd wake, TransferStep step, FlushLatch latch, DrainGate gate)
+    {
+        _ring = ring;
+        _wake = wake;
+        _step = step;
+        _latch = latch;
+        _gate = gate;
+
+        // Never more in flight than the submission queue holds, less the wake-up: so neither queue can ever be full.
+        _slots = new RingSlots(ring.Capacity - 1);
+    }
+
+    /// <summary>Any thread: hands in a request. On the reaper's own thread it joins the batch that is sent when its completions are done.</summary>
+    public void Submit(DeviceRequest request)
+    {
+        if (Environment.CurrentManagedThreadId == Volatile.Read(ref _threadId))
+        {
+            _waiting.Enqueue(request);
+            return;
+        }
+
+        _arrivals.Push(request);
+        Interlocked.MemoryBarrier();
+        Wake();
+    }
+
+    /// <summary>Any thread, once nothing is in flight and nothing more is submitted: ends the loop.</summary>
+    public void Stop()
+    {
+        _isStopping = true;
+        Interlocked.MemoryBarrier();
+        Wake();
+    }
+
+    /// <summary>The loop, on the thread that the scheduler gave it.</summary>
+    public void Run()
+    {
+        Volatile.Write(ref _threadId, Environment.CurrentManagedThreadId);
+        Require(_ring.Start());
+        while (true)
+        {
+            ArmWake();
+            _arrivals.MoveTo(_waiting);
+            PrepareWaiting();
+            if (_isStopping && _slots.UsedCount == 0 && _waiting.IsEmpty && _arrivals.IsEmpty)
+            {
+                break;
+            }
+
+            Enter();
+            Reap();
+        }
+
+        Retire();
+    }
+
+    public void Dispose()
+    {
+        _slots.Dispose();
+        _step.Dispose();
+        NativeMemory.Free(_wakeCount);
+    }
+
+    private void Wake()
+    {
+        if (Volatile.Read(ref _isAsleep) != 0 && Interlocked.Exchange(ref _isAsleep, 0) != 0)
+        {
+            Signal();
+        }
+    }
+
+    private void Signal()
+    {
+        try
+        {
+            Require(_wake.Signal());
+        }
+        catch (ObjectDisposedException)
+        {
+            // The request was taken in without this signal, has completed, and the device was closed since: nobody is left to wake.
+        }
+    }
+
+    private void ArmWake()
+    {
+        if (!_isWakeArmed && _ring.TryTake(out Submission submission))
+        {
+            submission.PrepareRead(_wake.Descriptor, (nint)_wakeCount, sizeof(ulong), 0, WakeUserData);
+            _isWakeArmed = true;
+        }
+    }
+
+    private void PrepareWaiting()
+    {
+        while (_slots.HasFree && _waiting.Dequeue() is { } request)
+        {
+            if (request.Operation != DeviceOperation.Flush)
+            {
+                Prepare(_slots.Take(request));
+            }
+            else if (_latch.HasFailed)
+            {
+                Complete(request, _latch.Judge(IoFault.None));
+            }
+            else
+            {
+                _flushesWaiting.Enqueue(request);
+            }
+        }
+
+        StartFlush();
+    }
+
+    private void StartFlush()
+    {
+        if (_isFlushInFlight || !_slots.HasFree || _flushesWaiting.Dequeue() is not { } leader)
+        {
+            return;
+        }
+
+        _isFlushInFlight = true;
+        while (_flushesWaiting.Dequeue() is { } follower)
+        {
+            _flushesServed.Enqueue(follower);
+        }
+
+        Prepare(_slots.Take(leader));
+    }
+
+    private void Prepare(int index)
+    {
+        if (!_ring.TryTake(out Submission submission))
+        {
+            // What was prepared before did not all go to the kernel yet, for want of memory there.
+            SubmitPrepared();
+            if (!_ring.TryTake(out submission))
+            {
+                Environment.FailFast("The ring has no room for what it must have room for.");
+            }
+        }
+
+        _step.Prepare(submission, ref _slots[index], _slots.UserData(index));
+    }
+
+    private void Enter()
+    {
+        if (!_waiting.IsEmpty && _slots.HasFree)
+        {
+            SubmitPrepared();
+            return;
+        }
+
+        Interlocked.Exchange(ref _isAsleep, 1);
+        if (_arrivals.IsEmpty && !_isStopping)
+        {
+            Judge(_ring.SubmitAndWait(1));
+        }
+        else
+        {
+            SubmitPrepared();
+        }
+
+        Volatile.Write(ref _isAsleep, 0);
+    }
+
+    private void SubmitPrepared() => Judge(_ring.SubmitAndWait(0));
+
+    private static void Judge(CallResult result)
+    {
+        // EINTR: a signal. EAGAIN, EBUSY, ENOMEM: the kernel is short of something that completions will give back. The loop tries again.
+        if (result.Error is not (Errno.None or Errno.EINTR or Errno.EAGAIN or Errno.EBUSY or Errno.ENOMEM))
+        {
+            Require(result.Error);
+        }
+    }
+
+    private void Reap()
+    {
+        foreach (Completion completion in _ring.Completions)
+        {
+            if (completion.UserData == WakeUserData)
+            {
+                _isWakeArmed = false;
+            }
+            else
+            {
+                Finish(_slots.Find(completion.UserData), completion.Result);
+            }
+        }
+    }
+
+    private void Finish(int index, CallResult result)
+    {
+        DeviceRequest request = _slots[index].Request!;
+        switch (request.Operation)
+        {
+            case DeviceOperation.Flush:
+                FinishFlush(_slots.Free(index), result.Error.ToFault());
+                break;
+            case DeviceOperation.Discard:
+                // Where the host cannot punch, the promise of a discard (nothing) is kept as well.
+                IoFault fault = result.Error == Errno.EOPNOTSUPP ? IoFault.None : result.Error.ToFault();
+                Complete(_slots.Free(index), RangeResult(request, fault));
+                break;
+            case DeviceOperation.WriteZeroes when !_slots[index].WritesZeroes:
+                FinishZeroRange(index, result.Error);
+                break;
+            default:
+                FinishTransfer(index, result);
+                break;
+        }
+    }
+
+    private void FinishFlush(DeviceRequest leader, IoFault fault)
+    {
+        _isFlushInFlight = false;
+        IoResult outcome = _latch.Judge(fault);
+
+        // What a completion submits waits with the arrivals, for the next flush: this one began before.
+        RequestQueue served = _flushesServed;
+        DeviceRequest? next = leader;
+        while (next is not null)
+        {
+            DeviceRequest current = next;
+            next = served.Dequeue();
+            Complete(current, outcome);
+        }
+
+        StartFlush();
+    }
+
+    private void FinishZeroRange(int index, Errno error)
+    {
+        if (error == Errno.EOPNOTSUPP)
+        {
+            _slots[index].WritesZeroes = true;
+            Prepare(index);
+            return;
+        }
+
+        DeviceRequest request = _slots.Free(index);
+        Complete(request, RangeResult(request, error.ToFault()));
+    }
+
+    private void FinishTransfer(int index, CallResult result)
+    {
+        ref RingSlots.Slot slot = ref _slots[index];
+        DeviceRequest request = slot.Request!;
+        if (result.Error is Errno.EINTR or Errno.EAGAIN)
+        {
+            Prepare(index);
+            return;
+        }
+
+        if (result.IsError)
+        {
+            Fail(index, request.Progress, result.Error.ToFault());
+            return;
+        }
+
+        if (result.Value == slot.Expected)
+        {
+            request.Progress += result.Value;
+            if (request.Progress == request.Length)
+            {
+                Complete(_slots.Free(index), IoResult.Transferred(request.Length));
+                return;
+            }
+        }
+        else
+        {
+            // A step that ended within a block is repeated from the block's start: the device takes no other offset.
+            long whole = (request.Progress + result.Value) & ~(_step.LogicalBlockSize - 1L);
+            if (whole <= request.Progress)
+            {
+                Fail(index, request.Progress + result.Value, IoFault.DeviceFailed);
+                return;
+            }
+
+            request.Progress = whole;
+        }
+
+        Prepare(index);
+    }
+
+    private void Fail(int index, long bytes, IoFault fault)
+    {
+        DeviceRequest request = _slots.Free(index);
+        _latch.Observe(request.Operation, fault);
+        Complete(request, new IoResult(bytes, fault));
+    }
+
+    private static IoResult RangeResult(DeviceRequest request, IoFault fault) =>
+        fault == IoFault.None ? IoResult.Transferred(request.Length) : IoResult.Failed(fault);
+
+    private void Complete(DeviceRequest request, IoResult result)
+    {
+        request.Complete(result);
+        _gate.Exit();
+    }
+
+    /// <summary>Takes the wake-up back, since it reads into memory that is about to go.</summary>
+    private void Retire()
+    {
+        while (_isWakeArmed)
+        {
+            _ = _wake.Signal();
+            Judge(_ring.SubmitAndWait(1));
+            Reap();
+        }
+    }
+
+    private static void Require(Errno error)
+    {
+        if (error != Errno.None)
+        {
+            Environment.FailFast($"The ring of a device no longer works: {error}.");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using System.Globalization;
+using Penstock.Devices.Host;
+using Penstock.Devices.Rings;
+using Penstock.Execution;
+using Penstock.Memory;
+using Penstock.Uring;
+
+namespace Penstock.Devices;
+
+/// <summary>An image file or raw disk of the host through io_uring with O_DIRECT: one ring and one thread that reaps for each device.</summary>
+internal sealed class UringDevice : BlockDevice
+{
+    private const int Depth = 256;
+
+    private readonly HostFile _file;
+    private readonly Ring _ring;
+    private readonly EventFd _wake;
+    private readonly DeviceGeometry _geometry;
+    private readonly DrainGate _gate;
+    private readonly RingReaper _reaper;
+    private readonly BlockingLane _discards;
+    private readonly PooledCompletion<bool> _retired;
+    private readonly ValueTask<bool> _retirement;
+
+    private UringDevice(
+        string name, Scheduler scheduler, HostFile file, Ring ring, EventFd wake, DeviceGeometry geometry, MemoryArena? registered, string memory)
+        : base(name, scheduler)
+    {
+        _file = file;
+        _ring = ring;
+        _wake = wake;
+        _geometry = geometry;
+        _gate = new DrainGate(scheduler);
+        _retired = PooledCompletion<bool>.Rent(scheduler);
+        _retirement = _retired.Task;
+        _reaper = new RingReaper(ring, wake, new TransferStep(geometry.LogicalBlockSize, registered), new FlushLatch(), _gate);
+
+        // A raw disk is discarded by an ioctl, which blocks its caller.
+        _discards = new BlockingLane(scheduler, $"penstock-discard {name}", 1, DiscardBlocks, _gate);
+        Description = string.Create(
+            CultureInfo.InvariantCulture,
+            $"io_uring, O_DIRECT, {geometry.LogicalBlockSize}-byte blocks, memory aligned to {geometry.MemoryAlignment}, {memory}");
+    }
+
+    public override string Description { get; }
+
+    public override long Length => _geometry.Length;
+
+    public override int LogicalBlockSize => _geometry.LogicalBlockSize;
+
+    public override int PhysicalBlockSize => _geometry.PhysicalBlockSize;
+
+    public override int MemoryAlignment => _geometry.MemoryAlignment;
+
+    public override bool IsReadOnly => _geometry.IsReadOnly;
+
+    public override bool CanDiscard => _geometry.CanDiscard;
+
+    /// <summary>Takes over <paramref name="file"/>, which was opened for direct I/O, unless it throws.</summary>
+    /// <exception cref="RingUnavailableException">There is no ring to be had; the message says why.</exception>
+    public static UringDevice Create(string name, Scheduler scheduler, HostFile file, DeviceGeometry geometry, MemoryArena? arena)
+    {
+        Ring ring = Ring.Create(new RingOptions(Depth));
+        try
+        {
+            Require(ring.RegisterFiles([file.Descriptor]));
+            bool isRegistered = TryRegister(ring, arena, out string memory);
+            EventFd? wake = EventFd.Create(isBlocking: true, out Errno error);
+            Require(error);
+            var device = new UringDevice(name, scheduler, file, ring, wake!, geometry, isRegistered ? arena : null, memory);
+            scheduler.StartReaper($"penstock-ring {name}", device.Reap);
+            return device;
+        }
+        catch
+        {
+            ring.Dispose();
+            throw;
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        if (!await _gate.CloseAsync().ConfigureAwait(false))
+        {
+            return;
+        }
+
+        _discards.Stop();
+        _reaper.Stop();
+        await _retirement.ConfigureAwait(false);
+        _file.Dispose();
+    }
+
+    protected override void SubmitChecked(DeviceRequest request)
+    {
+        if (!_gate.TryEnter())
+        {
+            CompleteLater(request, IoFault.BadHandle);
+        }
+        else if (request.Operation == DeviceOperation.Discard && _geometry.IsBlockDevice)
+        {
+            _discards.Submit(request);
+        }
+        else
+        {
+            _reaper.Submit(request);
+        }
+    }
+
+    private static bool TryRegister(Ring ring, MemoryArena? arena, out string memory)
+    {
+        if (arena is null)
+        {
+            memory = "no registered memory";
+            return false;
+        }
+
+        IoSegment all = arena.Segment;
+        Errno error = ring.RegisterBuffers([new IoVector(all.Address, all.Length)]);
+        memory = error switch
+        {
+            Errno.None => $"{all.Length >> 10} KiB of registered memory",
+            Errno.ENOMEM => $"no registered memory ({all.Length >> 10} KiB exceed the memlock limit of {ResourceLimits.LockedMemory >> 10} KiB)",
+            _ => $"no registered memory ({error})",
+        };
+        return error == Errno.None;
+    }
+
+    private static void Require(Errno error)
+    {
+        if (error != Errno.None)
+        {
+            throw RingUnavailableException.ForSetup(error);
+        }
+    }
+
+    private IoResult DiscardBlocks(DeviceRequest request)
+    {
+        Errno error = CanDiscard ? _file.DiscardBlocks(request.Offset, request.Length) : Errno.None;
+        return error is Errno.None or Errno.EOPNOTSUPP ? IoResult.Transferred(request.Length) : IoResult.Failed(error.ToFault());
+    }
+
+    private void Reap()
+    {
+        _reaper.Run();
+        _reaper.Dispose();
+        _ring.Dispose();
+        _wake.Dispose();
+        _retired.Complete(true);
+    }
+}
