@@ -225,6 +225,12 @@ internal abstract class TransactionalJournal : MetadataJournal
 
     internal void AddFreed(Transaction transaction, VolumeBlock first, ulong count)
     {
+        if (Scheduler.IsBroken(Rule.FreedBlocksWaitForCommit))
+        {
+            _client.FreedBlocksCommitted(first, count);
+            return;
+        }
+
         lock (_latch)
         {
             transaction.AddFreed(first, count);

@@ -420,6 +420,7 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
         }
     }
 
+    /// <summary>Latch held. Adds the block to those a commit has to write.</summary>
     private void Owe(MetadataBlock block)
     {
         if (!block.IsOwed)
