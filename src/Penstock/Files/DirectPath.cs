@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Penstock.Caching;
 using Penstock.Devices;
 using Penstock.DirectIO;
 using Penstock.Execution;

@@ -1,4 +1,5 @@
 using Penstock.Caching;
+using Penstock.Devices;
 using Penstock.Execution;
 using Penstock.Journal;
 using Penstock.Locking;
@@ -20,7 +21,7 @@ namespace Penstock.Files;
 /// <item><see cref="StoredSize"/>: the size that the format has stored, at most <see cref="Size"/>; moved forward when data has landed.</item>
 /// </list>
 /// </remarks>
-internal abstract class Inode
+internal abstract class Inode : IPagedFile
 {
     private readonly object _latch = new();
     private InodeAttributes _attributes;
@@ -99,6 +100,16 @@ internal abstract class Inode
 
     /// <summary>Whether changed attributes wait to be stored.</summary>
     public bool IsAttributesDirty => Volatile.Read(ref _isAttributesDirty) != 0;
+
+    PageCache IPagedFile.PageCache => FileSystem.PageCache;
+
+    Scheduler IPagedFile.Scheduler => FileSystem.Scheduler;
+
+    BlockDevice IPagedFile.Device => FileSystem.Device;
+
+    MetadataJournal IPagedFile.Journal => FileSystem.Journal;
+
+    int IPagedFile.BlockSize => FileSystem.BlockSize;
 
     /// <summary>How many open files, look-ups and operations refer to the inode. Guarded by the <see cref="InodeTable"/>.</summary>
     internal int References { get; set; }

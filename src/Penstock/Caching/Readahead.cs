@@ -1,0 +1,25 @@
+using Penstock.Locking;
+
+namespace Penstock.Caching;
+
+/// <summary>Reads pages before anybody asks for them.</summary>
+internal static class Readahead
+{
+    /// <summary>Starts filling a window in the background. It waits for no memory, and an error is silent: who wants the page meets it.</summary>
+    public static void Start(FilePages pages, ReadaheadWindow window)
+    {
+        long pagesInFile = (pages.File.Size + pages.PageSize - 1) / pages.PageSize;
+        int count = (int)Math.Min(window.Count, pagesInFile - window.First);
+        if (count > 0)
+        {
+            _ = RunAsync(pages, window with { Count = count });
+        }
+    }
+
+    private static async Task RunAsync(FilePages pages, ReadaheadWindow window)
+    {
+        // An operation of its own: the reader that started it goes on and ends without it.
+        using OperationScope? scope = pages.File.Scheduler.Recorder?.BeginOperation("readahead");
+        _ = await PageFill.RunAsync(pages, window.First, window.Count, marker: window.Marker).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,47 @@
+using Penstock.Caching;
+
+namespace Penstock.Files;
+
+/// <summary>Writes back the dirty pages of all files of one volume.</summary>
+internal static class FileSystemWriteback
+{
+    /// <summary>Writes back and waits; the first fault, after everything was tried.</summary>
+    public static async ValueTask<IoFault> RunAsync(FileSystem fileSystem)
+    {
+        IoFault fault = IoFault.None;
+        FilePages[] dirty = fileSystem.PageCache.DirtyFiles.Snapshot();
+        foreach (FilePages pages in dirty)
+        {
+            if (pages.File.Journal == fileSystem.Journal)
+            {
+                IoFault started = await pages.StartWritebackAsync(0, long.MaxValue).ConfigureAwait(false);
+                fault = fault == IoFault.None ? started : fault;
+            }
+        }
+
+        foreach (FilePages pages in dirty)
+        {
+            if (pages.File.Journal == fileSystem.Journal)
+            {
+                await pages.WaitWritebackAsync(0, long.MaxValue).ConfigureAwait(false);
+                fault = fault == IoFault.None && pages.HasFailed ? pages.Errors.Last : fault;
+            }
+        }
+
+        return fault;
+    }
+
+    /// <summary>Turns reservations into blocks and lets freed blocks be used again, when a volume seems full. Faults are for the sync to report.</summary>
+    public static async ValueTask MakeRoomAsync(FileSystem fileSystem)
+    {
+        _ = await RunAsync(fileSystem).ConfigureAwait(false);
+        try
+        {
+            await fileSystem.Journal.CommitAsync(fileSystem.Journal.Running).ConfigureAwait(false);
+        }
+        catch (FileSystemException)
+        {
+            // The write that asked for room gets its NoSpace; the failed commit has aborted the journal, which says so to everybody.
+        }
+    }
+}

@@ -1,0 +1,287 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Penstock.Caching;
+using Penstock.Mapping;
+using Penstock.Memory;
+
+namespace Penstock.Files;
+
+/// <summary>
+/// Puts data into the pages of a file: page by page, locked one at a time. The inode lock is held exclusively by the caller.
+/// </summary>
+/// <remarks>
+/// Delayed allocation: a block that is a hole is only reserved here, so that a full volume is met by the write and not by the writeback;
+/// where it will be is decided when the page is written back. A page that is written in part is read first, unless all of it lies beyond the end.
+/// </remarks>
+internal static class PageWriter
+{
+    /// <summary>Writes data; the bytes before a fault are in the cache and part of the file.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<IoResult> WriteAsync(Inode inode, SegmentList data, long start, long offset, long length)
+    {
+        if (inode.HasInlineData && offset + length > inode.InlineCapacity)
+        {
+            await InlineConversion.RunAsync(inode).ConfigureAwait(false);
+        }
+
+        FilePages pages = inode.Pages!;
+        BlockRun run = default;
+        bool hasMadeRoom = false;
+        long done = 0;
+        while (done < length)
+        {
+            long position = offset + done;
+            int within = (int)(position % pages.PageSize);
+            int bytes = (int)Math.Min(pages.PageSize - within, length - done);
+            PageGrant grant = await BeginAsync(inode, position, bytes).ConfigureAwait(false);
+            if (grant.Page is not { } page)
+            {
+                return new IoResult(done, grant.Fault);
+            }
+
+            Reservation reservation = await ReserveAsync(inode, page, BlocksOf(pages, inode, within, bytes), run).ConfigureAwait(false);
+            run = reservation.Run;
+            if (reservation.Fault != IoFault.None)
+            {
+                Abandon(pages, page);
+                if (hasMadeRoom || reservation.Fault != IoFault.NoSpace)
+                {
+                    return new IoResult(done, reservation.Fault);
+                }
+
+                // Reservations of metadata are generous: what is written back gives the surplus back, and a commit what was freed.
+                hasMadeRoom = true;
+                run = default;
+                await FileSystemWriteback.MakeRoomAsync(inode.FileSystem).ConfigureAwait(false);
+                continue;
+            }
+
+            data.CopyTo(start + done, page.Memory.Slice(within, bytes).Bytes);
+            done += bytes;
+            if (offset + done > inode.Size)
+            {
+                inode.Size = offset + done;
+            }
+
+            pages.EndWrite(page, BlocksOf(pages, inode, within, bytes), reservation.Delayed);
+        }
+
+        return IoResult.Transferred(done);
+    }
+
+    /// <summary>
+    /// Makes bytes of one block zeros that reach the device; does nothing where the block is a hole or unwritten and reads as zeros anyway.
+    /// </summary>
+    /// <exception cref="FileSystemException">The block could not be found or read.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public static async ValueTask ZeroAsync(Inode inode, long from, long to)
+    {
+        if (from >= to || inode.HasInlineData)
+        {
+            return;
+        }
+
+        FilePages pages = inode.Pages!;
+        BlockRun run = await FindAsync(inode.Mapper!, new FileBlock((ulong)(from / inode.FileSystem.BlockSize)), 1).ConfigureAwait(false);
+        if (run.State != MapState.Mapped && !pages.Contains(from / pages.PageSize))
+        {
+            return;
+        }
+
+        int bytes = (int)(to - from);
+        PageGrant grant = await BeginAsync(inode, from, bytes).ConfigureAwait(false);
+        if (grant.Page is not { } page)
+        {
+            throw new FileSystemException(grant.Fault, $"{inode}: the block at byte {from} could not be zeroed: {grant.Fault.Describe()}");
+        }
+
+        int within = (int)(from % pages.PageSize);
+        uint block = BlocksOf(pages, inode, within, bytes);
+        page.Memory.Slice(within, bytes).Bytes.Clear();
+        bool reachesDevice = run.State == MapState.Mapped || (page.DirtyBlocks & block) != 0;
+        pages.EndWrite(page, reachesDevice ? block : 0, delayedBlocks: 0);
+    }
+
+    /// <summary>The page for a write of <paramref name="bytes"/> bytes at <paramref name="position"/>: locked, pinned, not under writeback.</summary>
+    private static ValueTask<PageGrant> BeginAsync(Inode inode, long position, int bytes)
+    {
+        FilePages pages = inode.Pages!;
+        return pages.TryBeginWrite(position / pages.PageSize) is { } page
+            ? new ValueTask<PageGrant>(new PageGrant(page, IoFault.None))
+            : BeginWaitingAsync(inode, pages, position, bytes);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<PageGrant> BeginWaitingAsync(Inode inode, FilePages pages, long position, int bytes)
+    {
+        long index = position / pages.PageSize;
+        int within = (int)(position % pages.PageSize);
+        while (true)
+        {
+            CachePage? page = pages.TryPin(index);
+            if (page is null && NeedsNoRead(inode, pages, position, bytes))
+            {
+                PageGrant fresh = await InsertAsync(inode, pages, index, within, bytes).ConfigureAwait(false);
+                if (fresh.Page is not null || fresh.Fault != IoFault.None)
+                {
+                    return fresh;
+                }
+
+                continue;
+            }
+
+            if (page is null)
+            {
+                PageGrant filled = await FillAsync(pages, index).ConfigureAwait(false);
+                if (filled.Fault != IoFault.None)
+                {
+                    return filled;
+                }
+
+                page = filled.Page;
+            }
+
+            if (page is not null && await TryLockAsync(pages, page).ConfigureAwait(false))
+            {
+                return new PageGrant(page, IoFault.None);
+            }
+        }
+    }
+
+    /// <summary>Whether every byte of the page that the file has is about to be overwritten.</summary>
+    private static bool NeedsNoRead(Inode inode, FilePages pages, long position, int bytes)
+    {
+        long pageStart = position / pages.PageSize * pages.PageSize;
+        long size = inode.Size;
+        return pageStart >= size || (position == pageStart && position + bytes >= Math.Min(size, pageStart + pages.PageSize));
+    }
+
+    /// <summary>A fresh page in the tree, zero around what is to be written; no page and no fault if somebody else was faster.</summary>
+    private static async ValueTask<PageGrant> InsertAsync(Inode inode, FilePages pages, long index, int within, int bytes)
+    {
+        PageGrant grant = await inode.FileSystem.PageCache.TakeAsync(pages.PageSize).ConfigureAwait(false);
+        if (grant.Page is not { } page)
+        {
+            return grant;
+        }
+
+        if (!pages.TryInsertLocked(index, page))
+        {
+            page.Unpin();
+            return default;
+        }
+
+        Span<byte> memory = page.Memory.Bytes;
+        memory[..within].Clear();
+        memory[(within + bytes)..].Clear();
+        return grant;
+    }
+
+    private static async ValueTask<PageGrant> FillAsync(FilePages pages, long index)
+    {
+        PinnedPages pinned = PinnedPages.Rent();
+        try
+        {
+            FillOutcome outcome = await PageFill.RunAsync(pages, index, 1, pinned, keep: 1).ConfigureAwait(false);
+            if (outcome.Failure is not null)
+            {
+                throw outcome.Failure;
+            }
+
+            return new PageGrant(pinned.TakeOnly(), outcome.Fault);
+        }
+        finally
+        {
+            pinned.Return();
+        }
+    }
+
+    /// <summary>Locks a pinned page and waits for its writeback; false, and unpinned, where it is out of the tree by then.</summary>
+    private static async ValueTask<bool> TryLockAsync(FilePages pages, CachePage page)
+    {
+        await pages.LockAsync(page).ConfigureAwait(false);
+        await pages.WaitWritebackAsync(page).ConfigureAwait(false);
+        if (pages.IsCached(page))
+        {
+            return true;
+        }
+
+        pages.Unlock(page);
+        page.Unpin();
+        return false;
+    }
+
+    /// <summary>Lets go of a page into which nothing was written; one that was made for the write goes.</summary>
+    private static void Abandon(FilePages pages, CachePage page)
+    {
+        if (page.IsUpToDate)
+        {
+            pages.Unlock(page);
+        }
+        else
+        {
+            pages.EndFill(page, isUpToDate: false);
+        }
+
+        page.Unpin();
+    }
+
+    private static uint BlocksOf(FilePages pages, Inode inode, int within, int bytes)
+    {
+        int blockSize = inode.FileSystem.BlockSize;
+        int first = within / blockSize;
+        int count = ((within + bytes - 1) / blockSize) - first + 1;
+        return (count >= 32 ? uint.MaxValue : (1u << count) - 1) << first;
+    }
+
+    /// <summary>Reserves room for those blocks that are holes. <paramref name="run"/> is what the call before learnt of the mapping.</summary>
+    private static ValueTask<Reservation> ReserveAsync(Inode inode, CachePage page, uint blocks, BlockRun run)
+    {
+        blocks &= ~page.DirtyBlocks;
+        return blocks == 0 || inode.HasInlineData
+            ? new ValueTask<Reservation>(new Reservation(IoFault.None, 0, run))
+            : ReserveCleanAsync(inode, page, blocks, run);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<Reservation> ReserveCleanAsync(Inode inode, CachePage page, uint blocks, BlockRun run)
+    {
+        FilePages pages = inode.Pages!;
+        BlockMapper mapper = inode.Mapper!;
+        uint holes = 0;
+        try
+        {
+            for (uint left = blocks; left != 0; left &= left - 1)
+            {
+                int bit = BitOperations.TrailingZeroCount(left);
+                var block = new FileBlock((ulong)((page.Index * pages.BlocksPerPage) + bit));
+                if (run.Count == 0 || block < run.First || block >= run.End)
+                {
+                    run = await FindAsync(mapper, block, MappedAhead).ConfigureAwait(false);
+                }
+
+                holes |= run.State == MapState.Hole ? 1u << bit : 0;
+            }
+        }
+        catch (FileSystemException)
+        {
+            Abandon(pages, page);
+            throw;
+        }
+
+        IoFault fault = holes == 0 ? IoFault.None : mapper.TryReserve((ulong)BitOperations.PopCount(holes));
+        return new Reservation(fault, holes, run);
+    }
+
+    /// <summary>How far one look at the mapping reaches: what follows in the same write need not look again.</summary>
+    private const ulong MappedAhead = 1024;
+
+    private static ValueTask<BlockRun> FindAsync(BlockMapper mapper, FileBlock block, ulong count)
+    {
+        count = Math.Min(count, mapper.MaxBlocks - block.Value);
+        return mapper.TryMap(block, count, out BlockRun run) ? new ValueTask<BlockRun>(run) : mapper.MapAsync(block, count);
+    }
+
+    /// <summary>What was reserved for a page: the blocks that are delayed now, and the newest run of the mapping.</summary>
+    private readonly record struct Reservation(IoFault Fault, uint Delayed, BlockRun Run);
+}
