@@ -15,9 +15,50 @@ namespace Penstock.Files;
 /// </remarks>
 internal static class PageWriter
 {
-    /// <summary>Writes data; the bytes before a fault are in the cache and part of the file.</summary>
+    /// <summary>Writes data; the bytes before a fault are in the cache and part of the file. Completes at once, and allocates nothing, where it need not wait.</summary>
+    public static ValueTask<IoResult> WriteAsync(Inode inode, SegmentList data, long start, long offset, long length)
+    {
+        long done = inode.HasInlineData && offset + length > inode.InlineCapacity ? 0 : WriteReady(inode, data, start, offset, length);
+        return done == length
+            ? new ValueTask<IoResult>(IoResult.Transferred(length))
+            : WriteWaitingAsync(inode, data, start, offset, length, done);
+    }
+
+    /// <summary>Writes as far as pages are cached, free to be changed, and mapped without waiting: the bytes written.</summary>
+    private static long WriteReady(Inode inode, SegmentList data, long start, long offset, long length)
+    {
+        FilePages pages = inode.Pages!;
+        BlockRun run = default;
+        long done = 0;
+        while (done < length)
+        {
+            long position = offset + done;
+            int within = (int)(position % pages.PageSize);
+            int bytes = (int)Math.Min(pages.PageSize - within, length - done);
+            if (pages.TryBeginWrite(position / pages.PageSize) is not { } page)
+            {
+                break;
+            }
+
+            uint blocks = BlocksOf(pages, inode, within, bytes);
+            if (!TryReserve(inode, page, blocks & ~page.DirtyBlocks, ref run, out uint delayed))
+            {
+                Abandon(pages, page);
+                break;
+            }
+
+            data.CopyTo(start + done, page.Memory.Slice(within, bytes).Bytes);
+            done += bytes;
+            PublishSize(inode, offset + done);
+            pages.EndWrite(page, blocks, delayed);
+        }
+
+        return done;
+    }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public static async ValueTask<IoResult> WriteAsync(Inode inode, SegmentList data, long start, long offset, long length)
+    private static async ValueTask<IoResult> WriteWaitingAsync(
+        Inode inode, SegmentList data, long start, long offset, long length, long done)
     {
         if (inode.HasInlineData && offset + length > inode.InlineCapacity)
         {
@@ -27,7 +68,6 @@ internal static class PageWriter
         FilePages pages = inode.Pages!;
         BlockRun run = default;
         bool hasMadeRoom = false;
-        long done = 0;
         while (done < length)
         {
             long position = offset + done;
@@ -39,34 +79,39 @@ internal static class PageWriter
                 return new IoResult(done, grant.Fault);
             }
 
-            Reservation reservation = await ReserveAsync(inode, page, BlocksOf(pages, inode, within, bytes), run).ConfigureAwait(false);
+            uint blocks = BlocksOf(pages, inode, within, bytes);
+            Reservation reservation = await ReserveAsync(inode, page, blocks & ~page.DirtyBlocks, run).ConfigureAwait(false);
             run = reservation.Run;
-            if (reservation.Fault != IoFault.None)
+            if (reservation.Fault == IoFault.None)
             {
-                Abandon(pages, page);
-                if (hasMadeRoom || reservation.Fault != IoFault.NoSpace)
-                {
-                    return new IoResult(done, reservation.Fault);
-                }
-
-                // Reservations of metadata are generous: what is written back gives the surplus back, and a commit what was freed.
-                hasMadeRoom = true;
-                run = default;
-                await FileSystemWriteback.MakeRoomAsync(inode.FileSystem).ConfigureAwait(false);
+                data.CopyTo(start + done, page.Memory.Slice(within, bytes).Bytes);
+                done += bytes;
+                PublishSize(inode, offset + done);
+                pages.EndWrite(page, blocks, reservation.Delayed);
                 continue;
             }
 
-            data.CopyTo(start + done, page.Memory.Slice(within, bytes).Bytes);
-            done += bytes;
-            if (offset + done > inode.Size)
+            Abandon(pages, page);
+            if (hasMadeRoom || reservation.Fault != IoFault.NoSpace)
             {
-                inode.Size = offset + done;
+                return new IoResult(done, reservation.Fault);
             }
 
-            pages.EndWrite(page, BlocksOf(pages, inode, within, bytes), reservation.Delayed);
+            // Reservations of metadata are generous: what is written back gives the surplus back, and a commit what was freed.
+            hasMadeRoom = true;
+            run = default;
+            await FileSystemWriteback.MakeRoomAsync(inode.FileSystem).ConfigureAwait(false);
         }
 
         return IoResult.Transferred(done);
+    }
+
+    private static void PublishSize(Inode inode, long end)
+    {
+        if (end > inode.Size)
+        {
+            inode.Size = end;
+        }
     }
 
     /// <summary>
@@ -234,19 +279,41 @@ internal static class PageWriter
         return (count >= 32 ? uint.MaxValue : (1u << count) - 1) << first;
     }
 
-    /// <summary>Reserves room for those blocks that are holes. <paramref name="run"/> is what the call before learnt of the mapping.</summary>
-    private static ValueTask<Reservation> ReserveAsync(Inode inode, CachePage page, uint blocks, BlockRun run)
+    /// <summary>Reserves room for those blocks that are holes, if the mapping is known and there is room; else reserves nothing.</summary>
+    private static bool TryReserve(Inode inode, CachePage page, uint blocks, ref BlockRun run, out uint holes)
     {
-        blocks &= ~page.DirtyBlocks;
-        return blocks == 0 || inode.HasInlineData
-            ? new ValueTask<Reservation>(new Reservation(IoFault.None, 0, run))
-            : ReserveCleanAsync(inode, page, blocks, run);
+        holes = 0;
+        if (blocks == 0 || inode.HasInlineData)
+        {
+            return true;
+        }
+
+        BlockMapper mapper = inode.Mapper!;
+        for (uint left = blocks; left != 0; left &= left - 1)
+        {
+            int bit = BitOperations.TrailingZeroCount(left);
+            FileBlock block = BlockAt(inode.Pages!, page, bit);
+            if (!IsIn(run, block) && !mapper.TryMap(block, CountAhead(mapper, block), out run))
+            {
+                run = default;
+                return false;
+            }
+
+            holes |= run.State == MapState.Hole ? 1u << bit : 0;
+        }
+
+        return holes == 0 || mapper.TryReserve((ulong)BitOperations.PopCount(holes)) == IoFault.None;
     }
 
+    /// <summary>Reserves room for those blocks that are holes. <paramref name="run"/> is what the call before learnt of the mapping.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private static async ValueTask<Reservation> ReserveCleanAsync(Inode inode, CachePage page, uint blocks, BlockRun run)
+    private static async ValueTask<Reservation> ReserveAsync(Inode inode, CachePage page, uint blocks, BlockRun run)
     {
-        FilePages pages = inode.Pages!;
+        if (blocks == 0 || inode.HasInlineData)
+        {
+            return new Reservation(IoFault.None, 0, run);
+        }
+
         BlockMapper mapper = inode.Mapper!;
         uint holes = 0;
         try
@@ -254,10 +321,10 @@ internal static class PageWriter
             for (uint left = blocks; left != 0; left &= left - 1)
             {
                 int bit = BitOperations.TrailingZeroCount(left);
-                var block = new FileBlock((ulong)((page.Index * pages.BlocksPerPage) + bit));
-                if (run.Count == 0 || block < run.First || block >= run.End)
+                FileBlock block = BlockAt(inode.Pages!, page, bit);
+                if (!IsIn(run, block))
                 {
-                    run = await FindAsync(mapper, block, MappedAhead).ConfigureAwait(false);
+                    run = await FindAsync(mapper, block, CountAhead(mapper, block)).ConfigureAwait(false);
                 }
 
                 holes |= run.State == MapState.Hole ? 1u << bit : 0;
@@ -265,7 +332,7 @@ internal static class PageWriter
         }
         catch (FileSystemException)
         {
-            Abandon(pages, page);
+            Abandon(inode.Pages!, page);
             throw;
         }
 
@@ -273,14 +340,17 @@ internal static class PageWriter
         return new Reservation(fault, holes, run);
     }
 
+    private static FileBlock BlockAt(FilePages pages, CachePage page, int bit) => new((ulong)((page.Index * pages.BlocksPerPage) + bit));
+
+    private static bool IsIn(in BlockRun run, FileBlock block) => run.Count != 0 && block >= run.First && block < run.End;
+
+    private static ulong CountAhead(BlockMapper mapper, FileBlock block) => Math.Min(MappedAhead, mapper.MaxBlocks - block.Value);
+
     /// <summary>How far one look at the mapping reaches: what follows in the same write need not look again.</summary>
     private const ulong MappedAhead = 1024;
 
-    private static ValueTask<BlockRun> FindAsync(BlockMapper mapper, FileBlock block, ulong count)
-    {
-        count = Math.Min(count, mapper.MaxBlocks - block.Value);
-        return mapper.TryMap(block, count, out BlockRun run) ? new ValueTask<BlockRun>(run) : mapper.MapAsync(block, count);
-    }
+    private static ValueTask<BlockRun> FindAsync(BlockMapper mapper, FileBlock block, ulong count) =>
+        mapper.TryMap(block, count, out BlockRun run) ? new ValueTask<BlockRun>(run) : mapper.MapAsync(block, count);
 
     /// <summary>What was reserved for a page: the blocks that are delayed now, and the newest run of the mapping.</summary>
     private readonly record struct Reservation(IoFault Fault, uint Delayed, BlockRun Run);
