@@ -14,6 +14,12 @@ internal static class SuperblockValidation
     public static void Check(Superblock superblock, string location)
     {
         CheckIdentity(superblock, location);
+        CheckFields(superblock, location);
+    }
+
+    /// <summary>The ranges alone: for a superblock that has yet to be written and so has no checksum.</summary>
+    public static void CheckFields(Superblock superblock, string location)
+    {
         CheckSizes(superblock, location);
         CheckGroups(superblock, location);
         CheckInodes(superblock, location);

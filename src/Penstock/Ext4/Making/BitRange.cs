@@ -1,0 +1,41 @@
+using System.Numerics;
+
+namespace Penstock.Ext4.Making;
+
+/// <summary>Ranges of bits in a bitmap, the lowest bit of the first byte first.</summary>
+internal static class BitRange
+{
+    public static void Set(Span<byte> bitmap, uint first, uint count)
+    {
+        uint end = first + count;
+        while (first < end && (first & 7) != 0)
+        {
+            bitmap[(int)(first / 8)] |= (byte)(1 << (int)(first & 7));
+            first++;
+        }
+
+        uint wholeBytes = (end - first) / 8;
+        bitmap.Slice((int)(first / 8), (int)wholeBytes).Fill(0xFF);
+        for (first += wholeBytes * 8; first < end; first++)
+        {
+            bitmap[(int)(first / 8)] |= (byte)(1 << (int)(first & 7));
+        }
+    }
+
+    /// <summary>The bits set among the first <paramref name="count"/>.</summary>
+    public static uint CountSet(ReadOnlySpan<byte> bitmap, uint count)
+    {
+        uint set = 0;
+        foreach (byte next in bitmap[..(int)(count / 8)])
+        {
+            set += (uint)BitOperations.PopCount(next);
+        }
+
+        for (uint bit = count & ~7u; bit < count; bit++)
+        {
+            set += (uint)(bitmap[(int)(bit / 8)] >> (int)(bit & 7)) & 1;
+        }
+
+        return set;
+    }
+}

@@ -1,0 +1,106 @@
+using Penstock.Ext4.Format;
+using Penstock.Mapping;
+
+namespace Penstock.Ext4.Making;
+
+/// <summary>Gives the first files of a new volume their blocks, out of what the group structures leave free.</summary>
+internal sealed class SpaceMap
+{
+    private readonly VolumeGeometry geometry;
+    private readonly FlexLayout layout;
+    private readonly List<SpaceRun> taken = [];
+
+    public SpaceMap(VolumeGeometry geometry)
+    {
+        this.geometry = geometry;
+        layout = new FlexLayout(geometry);
+    }
+
+    /// <summary>What was taken so far, in rising order.</summary>
+    public IReadOnlyList<SpaceRun> Taken => taken;
+
+    /// <summary>
+    /// Takes blocks, whole clusters of them, in one run if the flex group at <paramref name="goal"/> has one, else in as few as
+    /// come from there on.
+    /// </summary>
+    /// <exception cref="FileSystemException">There are not so many.</exception>
+    public List<SpaceRun> Take(ulong count, uint goal = 0)
+    {
+        ulong rest = RoundUp(count);
+        var found = new List<SpaceRun>();
+        uint flexCount = FlexLayout.CountOf(geometry);
+        for (uint step = 0; step < flexCount && rest > 0; step++)
+        {
+            List<SpaceRun> gaps = GapsOf((goal + step) % flexCount);
+            int whole = gaps.FindIndex(gap => gap.Count >= rest);
+            if (whole >= 0)
+            {
+                gaps = [gaps[whole]];
+            }
+
+            foreach (SpaceRun gap in gaps)
+            {
+                ulong part = Math.Min(gap.Count, rest);
+                if (part > 0)
+                {
+                    found.Add(new SpaceRun(gap.First, part));
+                    rest -= part;
+                }
+            }
+        }
+
+        if (rest > 0)
+        {
+            throw new FileSystemException(IoFault.NoSpace, "the volume is too small for its journal and first files");
+        }
+
+        taken.AddRange(found);
+        taken.Sort(static (a, b) => a.First.CompareTo(b.First));
+        return found;
+    }
+
+    /// <summary>Takes one block (its whole cluster).</summary>
+    public VolumeBlock TakeOne(uint goal = 0) => Take(1, goal)[0].First;
+
+    private List<SpaceRun> GapsOf(uint flex)
+    {
+        layout.MoveTo(flex);
+        uint last = layout.FirstGroup + (uint)layout.Count - 1;
+        ulong next = geometry.FirstBlockOf(new BlockGroup(layout.FirstGroup)).Value;
+        ulong end = geometry.FirstBlockOf(new BlockGroup(last)).Value + geometry.BlocksIn(new BlockGroup(last));
+        var used = new List<SpaceRun>(layout.Runs);
+        foreach (SpaceRun run in taken)
+        {
+            if (run.First.Value < end && run.End.Value > next)
+            {
+                used.Add(run);
+            }
+        }
+
+        used.Sort(static (a, b) => a.First.CompareTo(b.First));
+        var gaps = new List<SpaceRun>();
+        foreach (SpaceRun run in used)
+        {
+            AddGap(gaps, next, run.First.Value);
+            next = Math.Max(next, run.End.Value);
+        }
+
+        AddGap(gaps, next, end);
+        return gaps;
+    }
+
+    private void AddGap(List<SpaceRun> gaps, ulong first, ulong end)
+    {
+        ulong start = RoundUp(first - geometry.FirstDataBlock.Value) + geometry.FirstDataBlock.Value;
+        if (end > start)
+        {
+            ulong count = (end - start) & ~((ulong)geometry.ClusterRatio - 1);
+            if (count > 0)
+            {
+                gaps.Add(new SpaceRun(new VolumeBlock(start), count));
+            }
+        }
+    }
+
+    private ulong RoundUp(ulong blocks) => (blocks + (uint)geometry.ClusterRatio - 1) & ~((ulong)geometry.ClusterRatio - 1);
+}
