@@ -26,6 +26,7 @@ internal sealed class Ext4Volume
         Checksum = new MetadataChecksum(superblock);
         Space = new SpaceAccount(superblock, Geometry);
         Groups = new GroupTable(this);
+        Blocks = new BlockAllocator(this);
     }
 
     public BlockDevice Device { get; }
@@ -48,6 +49,11 @@ internal sealed class Ext4Volume
 
     public GroupTable Groups { get; }
 
+    public BlockAllocator Blocks { get; }
+
+    /// <summary>Whether freed blocks are discarded once the change that freed them is on the device.</summary>
+    public bool DiscardsFreedBlocks { get; init; }
+
     public MetadataJournal Journal => _journal ?? throw new InvalidOperationException("The volume has no journal yet.");
 
     public MetadataCache Cache => Journal.Cache;
@@ -64,6 +70,18 @@ internal sealed class Ext4Volume
         }
 
         _journal = journal;
+    }
+
+    /// <summary>Waits until blocks freed by changes that are not yet on the device can be used again. Whether there were any. No handle is held.</summary>
+    public async ValueTask<bool> TryMakeRoomAsync()
+    {
+        if (Space.PendingClusters == 0)
+        {
+            return false;
+        }
+
+        await Journal.CommitAsync(Journal.Running).ConfigureAwait(false);
+        return true;
     }
 
     /// <summary>Notes damage that was met, so that the superblock can ask for a check.</summary>

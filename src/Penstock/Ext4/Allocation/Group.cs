@@ -80,11 +80,15 @@ internal sealed class Group
     /// <summary>A glance at the free inodes, without the latch: a hint.</summary>
     public uint FreeInodesHint => Damage is null ? _descriptor.FreeInodes : 0;
 
-    /// <summary>Ends all allocation in the group.</summary>
+    /// <summary>Ends all allocation in the group. Latch held.</summary>
     public CorruptVolumeException Condemn(CorruptVolumeException damage)
     {
-        Damage ??= damage;
-        _table.NoteDamage();
+        if (Damage is null)
+        {
+            Damage = damage;
+            _table.NoteDamage(this);
+        }
+
         return damage;
     }
 

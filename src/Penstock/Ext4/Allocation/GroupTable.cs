@@ -63,7 +63,13 @@ internal sealed class GroupTable(Ext4Volume volume)
         return (clusters, inodes);
     }
 
-    public void NoteDamage() => volume.NoteDamage();
+    /// <summary>A group was found damaged: what it has free is lost to everybody. The group's latch is held.</summary>
+    public void NoteDamage(Group group)
+    {
+        volume.NoteDamage();
+        uint free = group.Descriptor.FreeClusters;
+        volume.Space.Lose(free - Math.Min(free, group.PendingCount), group.Descriptor.FreeInodes);
+    }
 
     private const uint PrefetchBlocks = 32;
 
@@ -125,7 +131,7 @@ internal sealed class GroupTable(Ext4Volume volume)
         catch (CorruptVolumeException damage)
         {
             // One bad descriptor does not take its neighbours with it.
-            NoteDamage();
+            volume.NoteDamage();
             return new Group(this, number, default, damage);
         }
     }

@@ -208,6 +208,16 @@ internal sealed class SpaceAccount
         }
     }
 
+    /// <summary>Clusters that were counted as free cannot be used: their group is damaged.</summary>
+    public void Lose(ulong clusters, ulong inodes)
+    {
+        lock (_latch)
+        {
+            _free -= Math.Min(clusters, _free);
+            _freeInodes -= Math.Min(inodes, _freeInodes);
+        }
+    }
+
     public void TakeInode()
     {
         lock (_latch)

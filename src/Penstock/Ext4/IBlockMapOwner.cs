@@ -1,0 +1,32 @@
+using Penstock.Ext4.Format;
+using Penstock.Journal;
+using Penstock.Mapping;
+
+namespace Penstock.Ext4;
+
+/// <summary>What a block mapper needs of the inode whose blocks it maps.</summary>
+/// <remarks>
+/// <see cref="BlockField"/> is read and changed under the mapper's lock only; whoever stores the inode meanwhile for another reason may copy half
+/// a change, which is harmless: the mapper's own store follows in the same transaction, on failures too.
+/// </remarks>
+internal interface IBlockMapOwner
+{
+    InodeNumber Number { get; }
+
+    /// <summary>i_generation: seeds the checksums of the inode's blocks.</summary>
+    uint Generation { get; }
+
+    bool IsDirectory { get; }
+
+    /// <summary>i_block: 60 bytes.</summary>
+    Span<byte> BlockField { get; }
+
+    /// <summary>The size in bytes, a hint for where and how much to allocate.</summary>
+    long Size { get; }
+
+    /// <summary>Adds to i_blocks, in units of 512 bytes; the next <see cref="StoreAsync"/> stores it. Any thread.</summary>
+    void AddSectors(long delta);
+
+    /// <summary>Stores the inode with its i_block in <paramref name="handle"/>: one credit.</summary>
+    ValueTask StoreAsync(Handle handle);
+}

@@ -1,0 +1,95 @@
+using Penstock.Ext4;
+using Penstock.Ext4.Format;
+using Penstock.Journal;
+using Penstock.Mapping;
+using Penstock.Testing.Devices;
+using Penstock.Testing.Execution;
+
+namespace Penstock.Testing.Ext4;
+
+/// <summary>An open volume without a file system object: device, journal without a log, allocators. The client of its own journal.</summary>
+internal sealed class TestVolume : IJournalClient, IAsyncDisposable
+{
+    public TestVolume(EmptyVolume? shape = null, int? seed = null)
+    {
+        shape ??= new EmptyVolume();
+        Scheduler = new ManualScheduler(seed);
+        Device = new SimulatedDevice(Scheduler, (long)(shape.Blocks + shape.FirstDataBlock) * shape.BlockSize);
+        Volume = Open(shape.WriteTo(Device));
+    }
+
+    /// <summary>Opens the volume that is on the device.</summary>
+    public TestVolume(ManualScheduler scheduler, SimulatedDevice device, bool discards = false)
+    {
+        Scheduler = scheduler;
+        Device = device;
+        Volume = Open(Superblock.Parse(device.Peek(Superblock.VolumeOffset, Superblock.Size)), discards);
+    }
+
+    public ManualScheduler Scheduler { get; }
+
+    public SimulatedDevice Device { get; }
+
+    public Ext4Volume Volume { get; }
+
+    public VolumeGeometry Geometry => Volume.Geometry;
+
+    public int CreditsBeforeCommit => 1;
+
+    /// <summary>Runs a change in a handle with so many credits.</summary>
+    public async Task<T> ChangeAsync<T>(int credits, Func<Handle, ValueTask<T>> change)
+    {
+        Handle handle = await Volume.Journal.BeginAsync(credits);
+        try
+        {
+            return await change(handle);
+        }
+        finally
+        {
+            handle.Stop();
+        }
+    }
+
+    /// <inheritdoc cref="ChangeAsync{T}"/>
+    public Task ChangeAsync(int credits, Func<Handle, ValueTask> change) => ChangeAsync(credits, async handle =>
+    {
+        await change(handle);
+        return true;
+    });
+
+    public ValueTask CommitAsync() => Volume.Journal.CommitAsync(Volume.Journal.Running);
+
+    /// <summary>Commits and opens what is on the device as a new volume: nothing in memory helps.</summary>
+    public async Task<TestVolume> ReopenAsync()
+    {
+        await CommitAsync();
+        return new TestVolume(Scheduler, Device);
+    }
+
+    public ValueTask BeforeFirstChangeAsync() => ValueTask.CompletedTask;
+
+    public void FreedBlocksCommitted(VolumeBlock first, ulong count) => Volume.Blocks.FreedBlocksCommitted(first, count);
+
+    public async ValueTask BeforeCommitAsync(Handle handle)
+    {
+        MetadataBlock block = await Volume.Cache.GetAsync(Geometry.SuperblockBlock);
+        using (BlockEdit edit = handle.Edit(block))
+        {
+            Volume.Superblock.FreeBlockCount = Volume.Space.FreeBlocks;
+            Volume.Superblock.FreeInodeCount = Volume.Space.FreeInodes;
+            int offset = Geometry.BlockSize == Superblock.MinBlockSize ? 0 : Superblock.VolumeOffset;
+            Volume.Superblock.WriteTo(edit.Bytes.Slice(offset, Superblock.Size));
+        }
+
+        block.Unpin();
+    }
+
+    public ValueTask DisposeAsync() => Volume.Journal.DisposeAsync();
+
+    private Ext4Volume Open(Superblock superblock, bool discards = false)
+    {
+        var volume = new Ext4Volume(Device, superblock) { DiscardsFreedBlocks = discards };
+        volume.Attach(new NoLogJournal(new VolumeMetadataCache(Device, superblock.BlockSize), this, 0));
+        return volume;
+    }
+}
