@@ -148,6 +148,12 @@ internal sealed class SegmentList : IDisposable
 
     private void Add(IoSegment segment, MemoryHandle handle)
     {
+        // An empty segment would be an empty piece of a transfer: a request of nothing.
+        if (segment.Length == 0)
+        {
+            return;
+        }
+
         if (_count == _segments.Length)
         {
             Array.Resize(ref _segments, _count * 2);

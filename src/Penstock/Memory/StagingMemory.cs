@@ -29,6 +29,7 @@ internal sealed unsafe class StagingMemory : IDisposable
     /// <summary>Stages <paramref name="length"/> bytes. The caller is in a user place.</summary>
     public static StagingMemory Stage(SegmentList source, long start, int length)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)length, (ulong)(source.Length - start));
         StagingMemory staging = s_pool.Rent();
         staging.EnsureCapacity(length);
         var segment = new IoSegment(staging._address, length);
@@ -43,8 +44,7 @@ internal sealed unsafe class StagingMemory : IDisposable
         List = null;
         if (_capacity > MaxLength)
         {
-            NativeMemory.AlignedFree((void*)_address);
-            (_address, _capacity) = (0, 0);
+            Free();
         }
 
         s_pool.Return(this);
@@ -57,8 +57,16 @@ internal sealed unsafe class StagingMemory : IDisposable
             return;
         }
 
+        // The old memory is forgotten before the new is asked for: there may be none, and the finaliser frees what it finds.
+        Free();
+        int capacity = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, 4096));
+        _address = (nint)NativeMemory.AlignedAlloc((nuint)capacity, 4096);
+        _capacity = capacity;
+    }
+
+    private void Free()
+    {
         NativeMemory.AlignedFree((void*)_address);
-        _capacity = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, 4096));
-        _address = (nint)NativeMemory.AlignedAlloc((nuint)_capacity, 4096);
+        (_address, _capacity) = (0, 0);
     }
 }
