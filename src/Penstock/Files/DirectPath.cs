@@ -12,8 +12,7 @@ namespace Penstock.Files;
 internal static class DirectPath
 {
     /// <summary>Reads into <paramref name="memory"/>; enters and returns holding nothing (Rules 1.3 and 1.7).</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public static async ValueTask<IoResult> ReadAsync(Inode inode, SegmentList memory, long offset, ReadaheadState readahead)
+    public static ValueTask<IoResult> ReadAsync(Inode inode, SegmentList memory, long offset, ReadaheadState readahead)
     {
         // Rule 2.22: before any lock, any write-back, anything.
         if (memory.Length == 0)
@@ -21,18 +20,23 @@ internal static class DirectPath
             return default;
         }
 
-        BlockDevice device = inode.FileSystem.Device;
-        if (!Alignment.Suits(device, memory, offset))
+        if (!Alignment.Suits(inode.FileSystem.Device, memory, offset))
         {
-            return IoResult.Failed(IoFault.InvalidArgument);
+            return new(IoResult.Failed(IoFault.InvalidArgument));
         }
 
         // Rule 2.13: sampled before; what lies at or beyond it is not read.
         long size = inode.Size;
-        if (offset >= size)
-        {
-            return default;
-        }
+        return offset >= size ? default : ReadBelowAsync(inode, memory, offset, size, readahead);
+    }
+
+    public static long RoundUp(long value, int unit) => (value + unit - 1) & ~(unit - 1L);
+
+    /// <summary>Reads what lies below <paramref name="size"/>.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<IoResult> ReadBelowAsync(Inode inode, SegmentList memory, long offset, long size, ReadaheadState readahead)
+    {
+        BlockDevice device = inode.FileSystem.Device;
 
         // Rules 1.8 to 1.10: chosen once, and kept whatever changes meanwhile.
         bool locks = !inode.ProtectsItself;
@@ -88,8 +92,6 @@ internal static class DirectPath
             request?.Return();
         }
     }
-
-    public static long RoundUp(long value, int unit) => (value + unit - 1) & ~(unit - 1L);
 
     /// <summary>Ends the gate's hold at submission in a build where Rule 1.5 is off.</summary>
     internal static void ReleaseGateEarlyIfBroken(Inode inode, ref bool holdsGate)
