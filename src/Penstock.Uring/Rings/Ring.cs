@@ -140,12 +140,6 @@ internal sealed unsafe class Ring : IDisposable
     }
 
     /// <summary>
-    /// Takes the registered files out again. To be called before <see cref="Dispose"/> where it matters when a file is really closed: a ring
-    /// lets go of its files at some later time, and with them of their locks.
-    /// </summary>
-    public Errno UnregisterFiles() => RingCalls.Register(Descriptor, RegisterOperation.UnregisterFiles, null, 0).Error;
-
-    /// <summary>
     /// Registers buffers, each at most 1 GiB. ENOMEM says that the memlock limit leaves no room for them; the ring works on without.
     /// </summary>
     public Errno RegisterBuffers(ReadOnlySpan<IoVector> buffers)
