@@ -27,6 +27,7 @@ internal sealed class Ext4Volume
         Space = new SpaceAccount(superblock, Geometry);
         Groups = new GroupTable(this);
         Blocks = new BlockAllocator(this);
+        Inodes = new InodeAllocator(this);
     }
 
     public BlockDevice Device { get; }
@@ -50,6 +51,8 @@ internal sealed class Ext4Volume
     public GroupTable Groups { get; }
 
     public BlockAllocator Blocks { get; }
+
+    public InodeAllocator Inodes { get; }
 
     /// <summary>Whether freed blocks are discarded once the change that freed them is on the device.</summary>
     public bool DiscardsFreedBlocks { get; init; }

@@ -80,6 +80,9 @@ internal sealed class Group
     /// <summary>A glance at the free inodes, without the latch: a hint.</summary>
     public uint FreeInodesHint => Damage is null ? _descriptor.FreeInodes : 0;
 
+    /// <summary>A glance at the directories, without the latch: a hint.</summary>
+    public uint UsedDirectoriesHint => _descriptor.UsedDirectories;
+
     /// <summary>Ends all allocation in the group. Latch held.</summary>
     public CorruptVolumeException Condemn(CorruptVolumeException damage)
     {
