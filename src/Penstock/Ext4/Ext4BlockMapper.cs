@@ -1,3 +1,4 @@
+using Penstock.Ext4.Allocation;
 using Penstock.Ext4.Format;
 using Penstock.Journal;
 using Penstock.Locking;
@@ -20,6 +21,7 @@ internal abstract class Ext4BlockMapper : BlockMapper
         Volume = volume;
         Owner = owner;
         Lock = new SharedLock(volume.Scheduler, LockRank.Mapping, owner.Number.Value);
+        Reservation = new MapReservation(volume.Space, EstimateNodes);
     }
 
     public override int BlockSize => Volume.Geometry.BlockSize;
@@ -30,6 +32,16 @@ internal abstract class Ext4BlockMapper : BlockMapper
 
     /// <summary>The mapping lock: shared by look-ups that read the tree, exclusive for its changes.</summary>
     protected SharedLock Lock { get; }
+
+    /// <summary>The runs that were looked up.</summary>
+    protected RunCache Cache { get; } = new();
+
+    /// <summary>What was promised to writeback.</summary>
+    protected MapReservation Reservation { get; }
+
+    public override IoFault TryReserve(ulong count) => Reservation.TryReserve(count) ? IoFault.None : IoFault.NoSpace;
+
+    public override void CancelReservation(ulong count) => Reservation.Cancel(count);
 
     /// <summary>
     /// Frees the blocks of a range, in handles of its own, from its end to its start; consistent between any two of them. Inode lock, gate and
@@ -54,4 +66,62 @@ internal abstract class Ext4BlockMapper : BlockMapper
     public override ValueTask<bool> TryMakeRoomAsync() => Volume.TryMakeRoomAsync();
 
     protected FileSystemException NoSpace() => new(IoFault.NoSpace, $"{Owner.Number}: {IoFault.NoSpace.Describe()}");
+
+    /// <summary>The most nodes that mapping so many more blocks can add. Called without a lock.</summary>
+    protected abstract ulong EstimateNodes(ulong blocks);
+
+    /// <summary>Works on a range from its end to its start, as many steps in a handle as it has credits for.</summary>
+    protected async ValueTask StepBackAsync(
+        FileBlock first, ulong count, int stepCredits, Func<Handle, ulong, ulong, ValueTask<ulong>> step)
+    {
+        const int StepsPerHandle = 8;
+        ulong end = count > MaxBlocks - Math.Min(first.Value, MaxBlocks) ? MaxBlocks : first.Value + count;
+        Handle? handle = null;
+        try
+        {
+            handle = await Volume.Journal.BeginAsync(stepCredits * StepsPerHandle).ConfigureAwait(false);
+            while (end > first.Value)
+            {
+                end = await StepsAsync(handle, first.Value, end, stepCredits, step).ConfigureAwait(false);
+                if (end > first.Value)
+                {
+                    await handle.RestartAsync(stepCredits * StepsPerHandle).ConfigureAwait(false);
+                }
+            }
+        }
+        finally
+        {
+            handle?.Stop();
+        }
+    }
+
+    private async ValueTask<ulong> StepsAsync(
+        Handle handle, ulong first, ulong end, int stepCredits, Func<Handle, ulong, ulong, ValueTask<ulong>> step)
+    {
+        await Lock.AcquireExclusiveAsync().ConfigureAwait(false);
+        try
+        {
+            Cache.Drop(new FileBlock(first), end - first);
+            while (end > first && handle.CreditsLeft >= stepCredits)
+            {
+                end = await step(handle, first, end).ConfigureAwait(false);
+            }
+
+            return end;
+        }
+        finally
+        {
+            Lock.ReleaseExclusive();
+        }
+    }
+
+    /// <summary>An allocation came to nothing: what was taken goes back.</summary>
+    protected async ValueTask GiveBackAsync(Handle handle, BlockSpan taken)
+    {
+        if (taken.Count > 0)
+        {
+            Owner.AddSectors(-((long)taken.Count << (Volume.Geometry.LogBlockSize - 9)));
+            await Volume.Blocks.FreeAsync(handle, taken.First, taken.Count).ConfigureAwait(false);
+        }
+    }
 }

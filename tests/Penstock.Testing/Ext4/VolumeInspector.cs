@@ -47,6 +47,19 @@ internal sealed class VolumeInspector
         return leaves;
     }
 
+    /// <summary>Reads a whole block map, and notes its blocks: a run for each pointer.</summary>
+    public List<BlockRun> ReadBlockMap(InodeNumber inode, ReadOnlySpan<byte> blockField)
+    {
+        var runs = new List<BlockRun>();
+        ulong next = 0;
+        for (int slot = 0; slot < IndirectMap.SlotCount; slot++)
+        {
+            ReadPointer(inode, LittleEndian.U32(blockField, slot * 4), Math.Max(0, slot - IndirectMap.DirectCount + 1), ref next, runs);
+        }
+
+        return runs;
+    }
+
     /// <summary>Notes that a block belongs to somebody; nobody else may have its cluster.</summary>
     public void Own(ulong block, string owner)
     {
@@ -76,6 +89,31 @@ internal sealed class VolumeInspector
         }
 
         Expect(_superblock.FreeBlockCount == free << _geometry.LogClusterRatio, $"superblock: {_superblock.FreeBlockCount} free, groups say {free}");
+    }
+
+    private void ReadPointer(InodeNumber inode, uint pointer, int levels, ref ulong next, List<BlockRun> runs)
+    {
+        ulong pointers = (ulong)_geometry.BlockSize / 4;
+        if (pointer == 0)
+        {
+            next += (ulong)Math.Pow(pointers, levels);
+            return;
+        }
+
+        if (levels == 0)
+        {
+            Own(pointer, $"{inode}");
+            runs.Add(new BlockRun(new FileBlock(next++), new VolumeBlock(pointer), 1, MapState.Mapped));
+            return;
+        }
+
+        Own(pointer, $"the map of {inode}");
+        byte[] node = _device.Peek((long)pointer * _geometry.BlockSize, _geometry.BlockSize);
+        Expect(node.AsSpan().ContainsAnyExcept((byte)0), $"{inode}: the indirect block {pointer} is empty");
+        for (ulong i = 0; i < pointers; i++)
+        {
+            ReadPointer(inode, LittleEndian.U32(node, (int)i * 4), levels - 1, ref next, runs);
+        }
     }
 
     private void CheckBitmap(BlockGroup group, GroupDescriptor descriptor, GroupChecksum checksum, HashSet<ulong> used)

@@ -5,6 +5,8 @@ namespace Penstock.Ext4.Allocation;
 /// <summary>What a mapper asks of the allocator.</summary>
 internal readonly record struct AllocationRequest
 {
+    public AllocationRequest() => HighestBlock = ulong.MaxValue;
+
     /// <summary>The block that would suit best: the one after the file's neighbouring block, or any of the group it should lie in.</summary>
     public required VolumeBlock Goal { get; init; }
 
@@ -12,6 +14,9 @@ internal readonly record struct AllocationRequest
     public required ulong Clusters { get; init; }
 
     public SpaceUse Use { get; init; }
+
+    /// <summary>No block may be beyond this one: an indirect map has 32 bits for each.</summary>
+    public ulong HighestBlock { get; init; }
 
     /// <summary>Whether the goal follows a block of the file, so that even a few clusters there are better than many elsewhere.</summary>
     public bool IsContinuation { get; init; }

@@ -47,7 +47,7 @@ internal sealed class ClusterSearch(Ext4Volume volume, BlockAllocator allocator,
         LeaveOtherWindow(request);
         BlockGroup start = GoalGroup(request);
         BlockSpan found = default;
-        if (request.IsContinuation && Geometry.Contains(request.Goal))
+        if (request.IsContinuation && Geometry.Contains(request.Goal) && !IsTooHigh(start, request))
         {
             found = await TryGroupAsync(handle, start, request, Aim.AtGoal).ConfigureAwait(false);
         }
@@ -61,7 +61,11 @@ internal sealed class ClusterSearch(Ext4Volume volume, BlockAllocator allocator,
     }
 
     private BlockGroup GoalGroup(in AllocationRequest request) =>
-        Geometry.Contains(request.Goal) ? Geometry.GroupOf(request.Goal) : default;
+        Geometry.Contains(request.Goal) && request.Goal.Value <= request.HighestBlock ? Geometry.GroupOf(request.Goal) : default;
+
+    /// <summary>Whether any block of the group is too high for the request.</summary>
+    private bool IsTooHigh(BlockGroup group, in AllocationRequest request) =>
+        Geometry.FirstBlockOf(group).Value + (Geometry.BlocksIn(group) - 1) > request.HighestBlock;
 
     private async ValueTask<BlockSpan> TakeFromAnyGroupAsync(Handle handle, AllocationRequest request, BlockGroup start)
     {
@@ -75,7 +79,7 @@ internal sealed class ClusterSearch(Ext4Volume volume, BlockAllocator allocator,
         {
             BlockGroup number = Nth(start, i);
             Group candidate = await volume.Groups.FindAsync(number).ConfigureAwait(false);
-            if (candidate.AvailableHint > 0)
+            if (candidate.AvailableHint > 0 && !IsTooHigh(number, request))
             {
                 found = await TryGroupAsync(handle, number, request, Aim.AnyRunAtAll).ConfigureAwait(false);
             }
@@ -99,6 +103,11 @@ internal sealed class ClusterSearch(Ext4Volume volume, BlockAllocator allocator,
             }
 
             BlockGroup number = Nth(start, i);
+            if (IsTooHigh(number, request))
+            {
+                continue;
+            }
+
             Group group = await volume.Groups.FindAsync(number).ConfigureAwait(false);
             if (Math.Min(group.AvailableHint, group.LongestRun) >= wanted)
             {

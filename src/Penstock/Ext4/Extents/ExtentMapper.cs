@@ -16,8 +16,6 @@ internal sealed class ExtentMapper : Ext4BlockMapper
     private readonly ExtentRemoval _removal;
     private readonly ExtentShift _shift;
     private readonly ExtentPlacement _placement;
-    private readonly RunCache _cache = new();
-    private readonly MapReservation _reservation;
 
     public ExtentMapper(Ext4Volume volume, IBlockMapOwner owner)
         : base(volume, owner)
@@ -27,7 +25,6 @@ internal sealed class ExtentMapper : Ext4BlockMapper
         _removal = new ExtentRemoval(_tree, _splice);
         _shift = new ExtentShift(_tree, _splice);
         _placement = new ExtentPlacement(_tree);
-        _reservation = new MapReservation(volume.Space, EstimateNodes);
     }
 
     public override bool CanBeUnwritten => true;
@@ -45,7 +42,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
             return true;
         }
 
-        return _cache.TryFind(first, maxCount, out run);
+        return Cache.TryFind(first, maxCount, out run);
     }
 
     public override async ValueTask<BlockRun> MapAsync(FileBlock first, ulong maxCount)
@@ -62,7 +59,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
             BlockRun run = _tree.RunAt(path, first.Value);
             Remember(path, run);
             path.Release();
-            return _cache.TryFind(first, maxCount, out cached) ? cached : run.From(first, maxCount);
+            return Cache.TryFind(first, maxCount, out cached) ? cached : run.From(first, maxCount);
         }
         finally
         {
@@ -88,14 +85,14 @@ internal sealed class ExtentMapper : Ext4BlockMapper
             BlockRun there = _tree.RunAt(path, first.Value);
             if (there.IsAllocated)
             {
-                _cache.Put(there);
+                Cache.Put(there);
                 return there.From(first, count);
             }
 
             bool isUnwritten = state == MapState.Unwritten;
             ulong most = Math.Min(Math.Min(count, there.Count), Math.Min(ExtentPieces.LimitOf(isUnwritten), MaxBlocks - first.Value));
             BlockRun run = await FillHoleAsync(handle, path, new FileBlock(first.Value), most, state, fromReservation).ConfigureAwait(false);
-            _cache.Put(run);
+            Cache.Put(run);
             return run;
         }
         catch (FileSystemException e) when (e.Fault == IoFault.NoSpace)
@@ -140,10 +137,6 @@ internal sealed class ExtentMapper : Ext4BlockMapper
         }
     }
 
-    public override IoFault TryReserve(ulong count) => _reservation.TryReserve(count) ? IoFault.None : IoFault.NoSpace;
-
-    public override void CancelReservation(ulong count) => _reservation.Cancel(count);
-
     public override ValueTask RemoveAsync(FileBlock first, ulong count) =>
         StepBackAsync(first, count, _removal.StepCredits, (handle, from, to) => _removal.RemoveLastAsync(handle, from, to));
 
@@ -168,7 +161,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
     private async ValueTask<BlockRun> FillHoleAsync(
         Handle handle, ExtentPath path, FileBlock first, ulong count, MapState state, bool fromReservation)
     {
-        ulong begun = fromReservation ? _reservation.Begin(count) : 0;
+        ulong begun = fromReservation ? Reservation.Begin(count) : 0;
         ulong mapped = 0;
         ulong clusters = 0;
         try
@@ -179,7 +172,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
             {
                 var pieces = default(ExtentPieces);
                 pieces.Add(first.Value, placed.Count, state == MapState.Unwritten, placed.First);
-                var nodes = new NodeSpace(begun > 0 ? _reservation : null, begun > 0 ? SpaceUse.Essential : SpaceUse.Ordinary);
+                var nodes = new NodeSpace(begun > 0 ? Reservation : null, begun > 0 ? SpaceUse.Essential : SpaceUse.Ordinary);
                 Owner.AddSectors((long)placed.Taken.Count << (Volume.Geometry.LogBlockSize - 9));
                 await _splice.ApplyAsync(handle, path, path.LeafIndex + 1, removed: 0, pieces, nodes).ConfigureAwait(false);
             }
@@ -197,17 +190,8 @@ internal sealed class ExtentMapper : Ext4BlockMapper
         {
             if (begun > 0)
             {
-                _reservation.End(begun, mapped, clusters);
+                Reservation.End(begun, mapped, clusters);
             }
-        }
-    }
-
-    private async ValueTask GiveBackAsync(Handle handle, BlockSpan taken)
-    {
-        Owner.AddSectors(-((long)taken.Count << (Volume.Geometry.LogBlockSize - 9)));
-        if (taken.Count > 0)
-        {
-            await Volume.Blocks.FreeAsync(handle, taken.First, taken.Count).ConfigureAwait(false);
         }
     }
 
@@ -221,9 +205,9 @@ internal sealed class ExtentMapper : Ext4BlockMapper
             ulong stop = Math.Min(run.End.Value, end);
             if (run.IsAllocated && run.State == (toUnwritten ? MapState.Mapped : MapState.Unwritten))
             {
-                _cache.Drop(new FileBlock(block), stop - block);
+                Cache.Drop(new FileBlock(block), stop - block);
                 await _removal.TurnAsync(handle, path, block, stop, toUnwritten).ConfigureAwait(false);
-                _cache.Put(run.From(new FileBlock(block), stop - block) with { State = toUnwritten ? MapState.Unwritten : MapState.Mapped });
+                Cache.Put(run.From(new FileBlock(block), stop - block) with { State = toUnwritten ? MapState.Unwritten : MapState.Mapped });
             }
 
             return stop;
@@ -231,51 +215,6 @@ internal sealed class ExtentMapper : Ext4BlockMapper
         finally
         {
             path.Release();
-        }
-    }
-
-    /// <summary>Works on a range from its end to its start, as many steps in a handle as it has credits for.</summary>
-    private async ValueTask StepBackAsync(
-        FileBlock first, ulong count, int stepCredits, Func<Handle, ulong, ulong, ValueTask<ulong>> step)
-    {
-        const int StepsPerHandle = 8;
-        ulong end = count > MaxBlocks - Math.Min(first.Value, MaxBlocks) ? MaxBlocks : first.Value + count;
-        Handle? handle = null;
-        try
-        {
-            handle = await Volume.Journal.BeginAsync(stepCredits * StepsPerHandle).ConfigureAwait(false);
-            while (end > first.Value)
-            {
-                end = await StepsAsync(handle, first.Value, end, stepCredits, step).ConfigureAwait(false);
-                if (end > first.Value)
-                {
-                    await handle.RestartAsync(stepCredits * StepsPerHandle).ConfigureAwait(false);
-                }
-            }
-        }
-        finally
-        {
-            handle?.Stop();
-        }
-    }
-
-    private async ValueTask<ulong> StepsAsync(
-        Handle handle, ulong first, ulong end, int stepCredits, Func<Handle, ulong, ulong, ValueTask<ulong>> step)
-    {
-        await Lock.AcquireExclusiveAsync().ConfigureAwait(false);
-        try
-        {
-            _cache.Drop(new FileBlock(first), end - first);
-            while (end > first && handle.CreditsLeft >= stepCredits)
-            {
-                end = await step(handle, first, end).ConfigureAwait(false);
-            }
-
-            return end;
-        }
-        finally
-        {
-            Lock.ReleaseExclusive();
         }
     }
 
@@ -303,7 +242,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
         await Lock.AcquireExclusiveAsync().ConfigureAwait(false);
         try
         {
-            _cache.Clear();
+            Cache.Clear();
             return await next(handle).ConfigureAwait(false);
         }
         finally
@@ -325,7 +264,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
     private void Remember(ExtentPath path, BlockRun run)
     {
         RememberAhead(path, run);
-        _cache.Put(run);
+        Cache.Put(run);
     }
 
     private void RememberAhead(ExtentPath path, BlockRun run)
@@ -340,10 +279,10 @@ internal sealed class ExtentMapper : Ext4BlockMapper
 
             if (next.First > run.End)
             {
-                _cache.Put(BlockRun.Hole(run.End, next.First - run.End));
+                Cache.Put(BlockRun.Hole(run.End, next.First - run.End));
             }
 
-            _cache.Put(next);
+            Cache.Put(next);
             run = next;
         }
     }
@@ -352,7 +291,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
     /// The most nodes that mapping so many more blocks can add: each may meet another full leaf, as long as there are more of those,
     /// and leaves are half full after a split.
     /// </summary>
-    private ulong EstimateNodes(ulong blocks)
+    protected override ulong EstimateNodes(ulong blocks)
     {
         if (blocks == 0)
         {

@@ -1,58 +1,10 @@
 using Penstock.Ext4;
-using Penstock.Ext4.Extents;
-using Penstock.Journal;
 using Penstock.Mapping;
 using Penstock.Testing.Ext4;
 using Penstock.Testing.Models;
 using Xunit;
 
-namespace Penstock.Tests.Ext4.Extents;
-
-/// <summary>Files with their mappers and models on one volume.</summary>
-internal sealed class MapperFixture(TestVolume volume)
-{
-    private readonly List<TestFile> _files = [];
-
-    public TestVolume Volume => volume;
-
-    public IReadOnlyList<TestFile> Files => _files;
-
-    public TestFile AddFile(Func<Ext4Volume, TestMapOwner, Ext4BlockMapper>? make = null, bool hasExtents = true)
-    {
-        var owner = new TestMapOwner(volume.Volume, (ulong)(12 + _files.Count), hasExtents);
-        var file = new TestFile(volume, owner, make?.Invoke(volume.Volume, owner) ?? new ExtentMapper(volume.Volume, owner));
-        _files.Add(file);
-        return file;
-    }
-
-    /// <summary>Commits, then compares what is on the device with the models, naively.</summary>
-    public async Task CheckAsync()
-    {
-        await volume.CommitAsync();
-        var inspector = new VolumeInspector(volume.Device);
-        foreach (TestFile file in _files)
-        {
-            var leaves = inspector.ReadTree(file.Owner.Number, file.Owner.Generation, file.Owner.BlockField);
-            Assert.Equal(file.Model.Count, leaves.Sum(l => l.Length));
-            foreach (var leaf in leaves)
-            {
-                Assert.Null(file.Model.Contradiction(ExtentTree.ToRun(leaf)));
-            }
-
-            TestMapOwner stored = await TestMapOwner.LoadAsync(volume.Volume, file.Owner.Number.Value);
-            Assert.Equal(file.Owner.BlockField, stored.BlockField);
-            Assert.Equal(file.Owner.Sectors, stored.Sectors);
-        }
-
-        inspector.CheckBitmaps();
-        Assert.Empty(inspector.Problems);
-        long clusterSectors = (long)volume.Geometry.BlockSize * volume.Geometry.ClusterRatio / 512;
-        long used = inspector.Owners.Keys.Select(b => b >> volume.Geometry.LogClusterRatio).Distinct().Count() * clusterSectors;
-        Assert.Equal(used, _files.Sum(f => f.Owner.Sectors));
-        Assert.Equal(0UL, volume.Volume.Space.ReservedClusters);
-        Assert.Equal(0UL, volume.Volume.Space.PendingClusters);
-    }
-}
+namespace Penstock.Tests.Ext4;
 
 /// <summary>A file: what the mapper does, and what its model says.</summary>
 internal sealed class TestFile(TestVolume volume, TestMapOwner owner, Ext4BlockMapper mapper)
