@@ -54,6 +54,7 @@ internal sealed class PortableDevice : BlockDevice
         {
             _lane.Stop();
             _handle.Dispose();
+            _file.Unlock();
             _file.Dispose();
         }
     }
