@@ -1,4 +1,4 @@
-using Penstock.Execution;
+using Penstock.Devices;
 using Penstock.Ext4.Format;
 using Penstock.Ext4.Making;
 using Penstock.Files;
@@ -210,7 +210,7 @@ public sealed class MakingTests : IDisposable
 
     private static async Task MakeAsync(string image, MakingOptions options, int logicalBlockSize = 512)
     {
-        var device = new ImageFileDevice(image, Scheduler.Default, logicalBlockSize);
+        BlockDevice device = await DeviceOpener.OpenAsync(image, new DeviceOptions());
         await using (device)
         {
             await Ext4Maker.MakeAsync(device, options);
