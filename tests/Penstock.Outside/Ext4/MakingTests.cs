@@ -1,4 +1,5 @@
 using Penstock.Devices;
+using Penstock.Execution;
 using Penstock.Ext4.Format;
 using Penstock.Ext4.Making;
 using Penstock.Files;
@@ -210,7 +211,9 @@ public sealed class MakingTests : IDisposable
 
     private static async Task MakeAsync(string image, MakingOptions options, int logicalBlockSize = 512)
     {
-        BlockDevice device = await DeviceOpener.OpenAsync(image, new DeviceOptions());
+        BlockDevice device = logicalBlockSize > 512
+            ? new ImageFileDevice(image, Scheduler.Default, logicalBlockSize)
+            : await DeviceOpener.OpenAsync(image, new DeviceOptions());
         await using (device)
         {
             await Ext4Maker.MakeAsync(device, options);
