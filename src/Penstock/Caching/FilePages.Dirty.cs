@@ -9,12 +9,20 @@ internal sealed partial class FilePages
     private int _dirtyPages;
     private int _failedPages;
     private long _dirtySince;
+    private bool _hasUnstoredSize;
 
     /// <summary>Whether pages are dirty or on their way to the device. While they are, the file must stay in memory.</summary>
     public bool IsDirty => Volatile.Read(ref _dirtyPages) != 0;
 
     /// <summary>Whether pages are dirty because the device or the volume did not take them.</summary>
     public bool HasFailed => Volatile.Read(ref _failedPages) != 0;
+
+    /// <summary>Whether the stored size has changed since it was last put into the inode's block: what fdatasync must not leave out.</summary>
+    public bool HasUnstoredSize
+    {
+        get => Volatile.Read(ref _hasUnstoredSize);
+        set => Volatile.Write(ref _hasUnstoredSize, value);
+    }
 
     /// <summary>When the file became dirty, by the monotonic clock in nanoseconds.</summary>
     public long DirtySince => Volatile.Read(ref _dirtySince);
@@ -199,6 +207,7 @@ internal sealed partial class FilePages
 
         if (isMoved)
         {
+            HasUnstoredSize = true;
             File.MarkAttributesDirty();
         }
     }
@@ -210,6 +219,8 @@ internal sealed partial class FilePages
         {
             change(argument);
         }
+
+        HasUnstoredSize = true;
     }
 
     /// <summary>Waits until no page of the range is on its way to the device.</summary>

@@ -25,7 +25,7 @@ internal sealed partial class FilePages
         var started = new Queue<(long First, long Last)>();
         for (long next = first; (next = FindNext(next, last, PageTag.Dirty)) >= 0;)
         {
-            int most = (int)Math.Min(last - next + 1, int.MaxValue);
+            int most = (int)Math.Min(last - next, int.MaxValue - 1) + 1;
             BatchStart start = await WritebackBatch.StartAsync(this, next, most, mustAllocate).ConfigureAwait(false);
             mustAllocate = start.MustAllocate;
             fault = fault == IoFault.None ? start.Fault : fault;

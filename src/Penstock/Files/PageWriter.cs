@@ -126,9 +126,12 @@ internal static class PageWriter
             return;
         }
 
+        // In this order: a block under a page may be converted at any moment by the end of a writeback; without a page it stays what it is.
         FilePages pages = inode.Pages!;
-        BlockRun run = await FindAsync(inode.Mapper!, new FileBlock((ulong)(from / inode.FileSystem.BlockSize)), 1).ConfigureAwait(false);
-        if (run.State != MapState.Mapped && !pages.Contains(from / pages.PageSize))
+        bool isCached = pages.Contains(from / pages.PageSize);
+        var block = new FileBlock((ulong)(from / inode.FileSystem.BlockSize));
+        BlockRun run = await FindAsync(inode.Mapper!, block, 1).ConfigureAwait(false);
+        if (run.State != MapState.Mapped && !isCached)
         {
             return;
         }
@@ -140,11 +143,40 @@ internal static class PageWriter
             throw new FileSystemException(grant.Fault, $"{inode}: the block at byte {from} could not be zeroed: {grant.Fault.Describe()}");
         }
 
+        await ZeroLockedAsync(inode, page, from, bytes, block).ConfigureAwait(false);
+    }
+
+    private static async ValueTask ZeroLockedAsync(Inode inode, CachePage page, long from, int bytes, FileBlock block)
+    {
+        FilePages pages = inode.Pages!;
+        BlockRun run;
+        try
+        {
+            run = await FindAsync(inode.Mapper!, block, 1).ConfigureAwait(false);
+        }
+        catch (FileSystemException)
+        {
+            Abandon(pages, page);
+            throw;
+        }
+
         int within = (int)(from % pages.PageSize);
-        uint block = BlocksOf(pages, inode, within, bytes);
+        uint bit = BlocksOf(pages, inode, within, bytes);
         page.Memory.Slice(within, bytes).Bytes.Clear();
-        bool reachesDevice = run.State == MapState.Mapped || (page.DirtyBlocks & block) != 0;
-        pages.EndWrite(page, reachesDevice ? block : 0, delayedBlocks: 0);
+        bool reachesDevice = run.State == MapState.Mapped || (page.DirtyBlocks & bit) != 0;
+        pages.EndWrite(page, reachesDevice ? bit : 0, delayedBlocks: 0);
+    }
+
+    /// <summary>Makes page 0 of a file with inline content dirty, so that size and content are stored together.</summary>
+    public static async ValueTask TouchInlineAsync(Inode inode)
+    {
+        PageGrant grant = await BeginAsync(inode, 0, bytes: 0).ConfigureAwait(false);
+        if (grant.Page is not { } page)
+        {
+            throw new FileSystemException(grant.Fault, $"{inode}: inline content could not be read: {grant.Fault.Describe()}");
+        }
+
+        inode.Pages!.EndWrite(page, dirtyBlocks: 1, delayedBlocks: 0);
     }
 
     /// <summary>The page for a write of <paramref name="bytes"/> bytes at <paramref name="position"/>: locked, pinned, not under writeback.</summary>

@@ -151,11 +151,18 @@ internal sealed class MemoryMapper(MemoryFileSystem fileSystem, bool canBeUnwrit
         lock (_latch)
         {
             bool isThere = _blocks.TryGetValue(first.Value, out (ulong Volume, MapState State) start);
+            if (!isThere)
+            {
+                // A hole may be as long as the largest file: to the next block, not block by block.
+                ulong next = _blocks.Keys.FirstOrDefault(k => k > first.Value, ulong.MaxValue);
+                return BlockRun.Hole(first, Math.Min(maxCount, next - first.Value));
+            }
+
             ulong count = 1;
             while (count < maxCount)
             {
                 bool isNextThere = _blocks.TryGetValue(first.Value + count, out (ulong Volume, MapState State) next);
-                if (isNextThere != isThere || (isThere && (next.Volume != start.Volume + count || next.State != start.State)))
+                if (!isNextThere || next.Volume != start.Volume + count || next.State != start.State)
                 {
                     break;
                 }
@@ -163,7 +170,7 @@ internal sealed class MemoryMapper(MemoryFileSystem fileSystem, bool canBeUnwrit
                 count++;
             }
 
-            return isThere ? new BlockRun(first, new VolumeBlock(start.Volume), count, start.State) : BlockRun.Hole(first, count);
+            return new BlockRun(first, new VolumeBlock(start.Volume), count, start.State);
         }
     }
 

@@ -38,8 +38,7 @@ internal sealed unsafe class TransferStep(int logicalBlockSize, MemoryArena? reg
                 PrepareZeroes(submission, ref slot, request, userData);
                 break;
             case DeviceOperation.WriteZeroes:
-                // A hole reads as zeros like a zeroed range does, and keeps a sparse image sparse.
-                submission.PrepareRangeChange(FileSlot, RangeChange.PunchHole, request.Offset, request.Length, userData);
+                submission.PrepareRangeChange(FileSlot, RangeChange.ZeroRange, request.Offset, request.Length, userData);
                 break;
             default:
                 PrepareTransfer(submission, ref slot, request, userData);

@@ -1,0 +1,103 @@
+using Penstock.Caching;
+using Penstock.Journal;
+
+namespace Penstock.Files;
+
+/// <summary>Brings what was written to stable storage: data, then what is needed to read it back, then the device's own cache.</summary>
+internal static class SyncPath
+{
+    /// <summary>
+    /// fsync, or with <paramref name="dataOnly"/> fdatasync, of one open file, whose <paramref name="cursor"/> says which errors it was told of.
+    /// Every step is tried, and the device flushed even if no metadata changed.
+    /// </summary>
+    /// <exception cref="FileSystemException">Something is not on stable storage, or an earlier write-back failed that this open file has not been
+    /// told of (Rule 2.16).</exception>
+    public static async ValueTask FsyncAsync(Inode inode, bool dataOnly, ErrorCursor cursor)
+    {
+        FilePages? pages = inode.Pages;
+        IoFault fault = pages is null ? IoFault.None : await pages.WriteBackAsync(0, long.MaxValue).ConfigureAwait(false);
+        try
+        {
+            if (!inode.FileSystem.IsReadOnly)
+            {
+                await StoreAttributesAsync(inode, dataOnly).ConfigureAwait(false);
+            }
+
+            await CommitAndFlushAsync(inode.FileSystem).ConfigureAwait(false);
+        }
+        finally
+        {
+            // Told once: this call reports it, whatever else it has to report.
+            IoFault recorded = pages?.Errors.Check(cursor) ?? IoFault.None;
+            fault = recorded != IoFault.None ? recorded : StillFailing(pages, fault);
+        }
+
+        if (fault != IoFault.None)
+        {
+            throw new FileSystemException(fault, $"sync of {inode}: data could not be written: {fault.Describe()}");
+        }
+    }
+
+    /// <summary>syncfs: everything of a volume.</summary>
+    /// <exception cref="FileSystemException">Something is not on stable storage.</exception>
+    public static async ValueTask SyncFileSystemAsync(FileSystem fileSystem)
+    {
+        IoFault fault = await FileSystemWriteback.RunAsync(fileSystem).ConfigureAwait(false);
+        await CommitAndFlushAsync(fileSystem).ConfigureAwait(false);
+        if (fault != IoFault.None)
+        {
+            throw new FileSystemException(fault, $"sync of the volume: data could not be written: {fault.Describe()}");
+        }
+    }
+
+    /// <summary>An error that somebody else was told of is not repeated; pages that still are not on the device are.</summary>
+    private static IoFault StillFailing(FilePages? pages, IoFault fault) => pages is { HasFailed: true } ? fault : IoFault.None;
+
+    /// <summary>fdatasync leaves out times and the like; the size, if it changed, it does not.</summary>
+    private static async ValueTask StoreAttributesAsync(Inode inode, bool dataOnly)
+    {
+        FilePages? pages = inode.Pages;
+        if (!inode.IsAttributesDirty || (dataOnly && pages is { HasUnstoredSize: false }))
+        {
+            return;
+        }
+
+        NoteStored(pages, isStored: true);
+        try
+        {
+            Handle handle = await inode.FileSystem.Journal.BeginAsync(1).ConfigureAwait(false);
+            try
+            {
+                await inode.StoreAsync(handle).ConfigureAwait(false);
+            }
+            finally
+            {
+                handle.Stop();
+            }
+        }
+        catch
+        {
+            NoteStored(pages, isStored: false);
+            inode.MarkAttributesDirty();
+            throw;
+        }
+    }
+
+    private static void NoteStored(FilePages? pages, bool isStored)
+    {
+        if (pages is not null)
+        {
+            pages.HasUnstoredSize = !isStored;
+        }
+    }
+
+    private static async ValueTask CommitAndFlushAsync(FileSystem fileSystem)
+    {
+        await fileSystem.Journal.CommitAsync(fileSystem.Journal.Running).ConfigureAwait(false);
+        IoResult flushed = await fileSystem.Device.FlushAsync().ConfigureAwait(false);
+        if (flushed.IsFailed)
+        {
+            throw new DeviceException(flushed.Fault, fileSystem.Device.Name, $"the flush failed: {flushed.Fault.Describe()}");
+        }
+    }
+}
