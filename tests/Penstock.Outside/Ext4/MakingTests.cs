@@ -1,4 +1,3 @@
-using Penstock.Devices;
 using Penstock.Execution;
 using Penstock.Ext4.Format;
 using Penstock.Ext4.Making;
@@ -211,9 +210,7 @@ public sealed class MakingTests : IDisposable
 
     private static async Task MakeAsync(string image, MakingOptions options, int logicalBlockSize = 512)
     {
-        BlockDevice device = logicalBlockSize > 512
-            ? new ImageFileDevice(image, Scheduler.Default, logicalBlockSize)
-            : await DeviceOpener.OpenAsync(image, new DeviceOptions());
+        var device = new ImageFileDevice(image, Scheduler.Default, logicalBlockSize);
         await using (device)
         {
             await Ext4Maker.MakeAsync(device, options);

@@ -38,7 +38,7 @@ public sealed class BufferedPathTests
     [InlineData(MemoryFileKind.BlockMapped, 16384)]
     internal void Random_writes_agree_with_an_array(MemoryFileKind kind, int blockSize)
     {
-        for (int seed = 0; seed < 8; seed++)
+        for (int seed = 0; seed < 4; seed++)
         {
             // A budget far below the file, so that pages come and go.
             var fixture = new PagesFixture(blockSize: blockSize, budget: 512 << 10, seed: seed);

@@ -14,7 +14,7 @@ namespace Penstock.Tests.Files;
 internal sealed class PagesFixture
 {
     public PagesFixture(
-        long deviceLength = 64 << 20, long budget = 16 << 20, int blockSize = 4096, int? seed = null, Rule broken = Rule.None)
+        long deviceLength = 8 << 20, long budget = 16 << 20, int blockSize = 4096, int? seed = null, Rule broken = Rule.None)
     {
         Scheduler = new ManualScheduler(seed) { BrokenRule = broken, Recorder = new LockRecorder() };
         Device = new SimulatedDevice(Scheduler, deviceLength);
@@ -81,6 +81,13 @@ internal sealed class PagesFixture
         using SegmentList memory = SegmentList.Rent(bytes.AsMemory());
         IoResult result = await BufferedPath.ReadAsync(inode, memory, 0, offset, length, readahead ?? new ReadaheadState());
         return (bytes[..(int)result.Bytes], result);
+    }
+
+    /// <summary>Runs a part of a test beside it, as an operation of its own.</summary>
+    public async Task<T> ForkAsync<T>(Func<ValueTask<T>> part)
+    {
+        using OperationScope scope = Scheduler.Recorder!.BeginOperation("fork");
+        return await part();
     }
 
     /// <summary>Runs a body as one operation of the lock recorder, and checks that the locks were taken in order and given back.</summary>

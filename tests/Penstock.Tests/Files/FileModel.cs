@@ -1,0 +1,118 @@
+using Penstock.Files;
+using Penstock.Testing.InMemory;
+using Xunit;
+
+namespace Penstock.Tests.Files;
+
+/// <summary>A file beside an array that should hold the same: random changes are made to both, and reads compared.</summary>
+internal sealed class FileModel(MemoryInode inode, Random random)
+{
+    private const int Limit = 512 << 10;
+
+    private readonly byte[] _bytes = new byte[Limit * 2];
+    private int _size;
+
+    private int BlockSize => inode.FileSystem.BlockSize;
+
+    public async Task RunAsync(int steps)
+    {
+        for (int step = 0; step < steps; step++)
+        {
+            await ChangeAsync(step);
+            if (step % 7 == 0)
+            {
+                await CompareAsync();
+            }
+        }
+
+        await CompareAsync();
+        Assert.Equal(IoFault.None, await inode.Pages!.WriteBackAsync(0, long.MaxValue));
+        Assert.True(await inode.Pages!.InvalidateAsync(0, long.MaxValue));
+        await CompareAsync();
+        Assert.Equal(_size, inode.StoredSize);
+    }
+
+    private async Task CompareAsync()
+    {
+        Assert.Equal(_size, inode.Size);
+        Assert.Equal(_bytes[.._size], await PagesFixture.ReadAsync(inode, 0, _size + 10));
+    }
+
+    private async Task ChangeAsync(int step)
+    {
+        int offset = random.Next(Limit - 70_000);
+        int length = random.Next(1, 70_000);
+        switch (random.Next(inode.Blocks.CanBeUnwritten ? 11 : 7))
+        {
+            case 0 or 1:
+                byte[] content = PagesFixture.Pattern(length, step);
+                Assert.Equal(length, (await PagesFixture.WriteAsync(inode, content, offset)).Bytes);
+                content.CopyTo(_bytes, offset);
+                _size = Math.Max(_size, offset + length);
+                break;
+            case 2:
+                Assert.Equal(IoFault.None, await inode.Pages!.WriteBackAsync(offset, length));
+                break;
+            case 3:
+                await inode.Pages!.InvalidateAsync(offset, length);
+                break;
+            case 4 or 5:
+                await FallocatePath.PunchAsync(inode, offset, length);
+                _bytes.AsSpan(offset, length).Clear();
+                break;
+            case 6:
+                int size = random.Next(3) == 0 ? random.Next(Limit) : Math.Max(0, _size - random.Next(10_000));
+                await TruncatePath.SetSizeAsync(inode, size);
+                Resize(size);
+                break;
+            case 7:
+                await FallocatePath.ZeroRangeAsync(inode, offset, length, keepsSize: step % 2 == 0);
+                _bytes.AsSpan(offset, length).Clear();
+                _size = step % 2 == 0 ? _size : Math.Max(_size, offset + length);
+                break;
+            case 8:
+                await FallocatePath.AllocateAsync(inode, offset, length, keepsSize: step % 2 == 0);
+                _size = step % 2 == 0 ? _size : Math.Max(_size, offset + length);
+                break;
+            case 9:
+                await CollapseAsync(offset & -BlockSize, RoundUp(length));
+                break;
+            default:
+                await InsertAsync(offset & -BlockSize, RoundUp(length));
+                break;
+        }
+    }
+
+    private int RoundUp(int length) => (length + BlockSize - 1) & -BlockSize;
+
+    private void Resize(int size)
+    {
+        if (size < _size)
+        {
+            _bytes.AsSpan(size).Clear();
+        }
+
+        _size = size;
+    }
+
+    private async Task CollapseAsync(int offset, int length)
+    {
+        if (offset + length < _size)
+        {
+            await FallocatePath.CollapseAsync(inode, offset, length);
+            _bytes.AsSpan((offset + length).._size).CopyTo(_bytes.AsSpan(offset));
+            Resize(_size - length);
+        }
+    }
+
+    private async Task InsertAsync(int offset, int length)
+    {
+        if (offset < _size && _size + length < Limit)
+        {
+            await FallocatePath.InsertAsync(inode, offset, length);
+            _bytes.AsSpan(offset.._size).CopyTo(_bytes.AsSpan(offset + length));
+            _bytes.AsSpan(offset, length).Clear();
+            _size += length;
+        }
+    }
+}
