@@ -30,6 +30,9 @@ internal sealed record EmptyVolume
     /// <summary>Whether the bitmaps of groups without files are left unwritten, as mke2fs does with uninit_bg.</summary>
     public bool IsLazy { get; init; }
 
+    /// <summary>Whether whoever opens it discards what is freed.</summary>
+    public bool Discards { get; init; }
+
     public ulong FirstDataBlock => BlockSize == 1024 && ClusterRatio == 1 ? 1u : 0u;
 
     /// <summary>Writes the volume to the device, behind its back.</summary>

@@ -1,3 +1,4 @@
+using Penstock.Devices;
 using Penstock.Ext4;
 using Penstock.Ext4.Format;
 using Penstock.Journal;
@@ -14,21 +15,20 @@ internal sealed class TestVolume : IJournalClient, IAsyncDisposable
     {
         shape ??= new EmptyVolume();
         Scheduler = new ManualScheduler(seed);
-        Device = new SimulatedDevice(Scheduler, (long)(shape.Blocks + shape.FirstDataBlock) * shape.BlockSize);
-        Volume = Open(shape.WriteTo(Device));
+        var device = new SimulatedDevice(Scheduler, (long)(shape.Blocks + shape.FirstDataBlock) * shape.BlockSize);
+        Volume = Open(device, shape.WriteTo(device), shape.Discards);
     }
 
-    /// <summary>Opens the volume that is on the device.</summary>
-    public TestVolume(ManualScheduler scheduler, SimulatedDevice device, bool discards = false)
+    /// <summary>Opens the volume that is on a device, whose superblock is known.</summary>
+    public TestVolume(ManualScheduler scheduler, BlockDevice device, Superblock superblock)
     {
         Scheduler = scheduler;
-        Device = device;
-        Volume = Open(Superblock.Parse(device.Peek(Superblock.VolumeOffset, Superblock.Size)), discards);
+        Volume = Open(device, superblock, discards: false);
     }
 
     public ManualScheduler Scheduler { get; }
 
-    public SimulatedDevice Device { get; }
+    public SimulatedDevice Device => (SimulatedDevice)Volume.Device;
 
     public Ext4Volume Volume { get; }
 
@@ -63,7 +63,7 @@ internal sealed class TestVolume : IJournalClient, IAsyncDisposable
     public async Task<TestVolume> ReopenAsync()
     {
         await CommitAsync();
-        return new TestVolume(Scheduler, Device);
+        return new TestVolume(Scheduler, Device, Superblock.Parse(Device.Peek(Superblock.VolumeOffset, Superblock.Size)));
     }
 
     public ValueTask BeforeFirstChangeAsync() => ValueTask.CompletedTask;
@@ -86,10 +86,10 @@ internal sealed class TestVolume : IJournalClient, IAsyncDisposable
 
     public ValueTask DisposeAsync() => Volume.Journal.DisposeAsync();
 
-    private Ext4Volume Open(Superblock superblock, bool discards = false)
+    private Ext4Volume Open(BlockDevice device, Superblock superblock, bool discards)
     {
-        var volume = new Ext4Volume(Device, superblock) { DiscardsFreedBlocks = discards };
-        volume.Attach(new NoLogJournal(new VolumeMetadataCache(Device, superblock.BlockSize), this, 0));
+        var volume = new Ext4Volume(device, superblock) { DiscardsFreedBlocks = discards };
+        volume.Attach(new NoLogJournal(new VolumeMetadataCache(device, superblock.BlockSize), this, 0));
         return volume;
     }
 }

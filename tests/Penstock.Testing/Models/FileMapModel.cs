@@ -11,6 +11,9 @@ internal sealed class FileMapModel
 
     public IEnumerable<ulong> VolumeBlocks => _blocks.Values.Select(b => b.Volume);
 
+    /// <summary>The file block after the last one.</summary>
+    public ulong End => _blocks.Count == 0 ? 0 : _blocks.Keys.Last() + 1;
+
     public (ulong Volume, MapState State) this[ulong block] => _blocks.TryGetValue(block, out var found) ? found : (0, MapState.Hole);
 
     public void Add(BlockRun run)

@@ -1,10 +1,9 @@
 using Penstock.Ext4;
 using Penstock.Mapping;
-using Penstock.Testing.Ext4;
 using Penstock.Testing.Models;
 using Xunit;
 
-namespace Penstock.Tests.Ext4;
+namespace Penstock.Testing.Ext4;
 
 /// <summary>A file: what the mapper does, and what its model says.</summary>
 internal sealed class TestFile(TestVolume volume, TestMapOwner owner, Ext4BlockMapper mapper)

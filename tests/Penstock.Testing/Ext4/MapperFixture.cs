@@ -2,10 +2,9 @@ using Penstock.Ext4;
 using Penstock.Ext4.Extents;
 using Penstock.Ext4.Indirect;
 using Penstock.Mapping;
-using Penstock.Testing.Ext4;
 using Xunit;
 
-namespace Penstock.Tests.Ext4;
+namespace Penstock.Testing.Ext4;
 
 /// <summary>Files with their mappers and models on one volume.</summary>
 internal sealed class MapperFixture(TestVolume volume)
@@ -16,10 +15,13 @@ internal sealed class MapperFixture(TestVolume volume)
 
     public IReadOnlyList<TestFile> Files => _files;
 
-    public TestFile AddFile(bool hasExtents = true)
+    /// <summary>A new, empty file.</summary>
+    public TestFile AddFile(bool hasExtents = true) => Add(new TestMapOwner(volume.Volume, (ulong)(12 + _files.Count), hasExtents));
+
+    /// <summary>A file that is on the volume, and empty.</summary>
+    public TestFile Add(TestMapOwner owner)
     {
-        var owner = new TestMapOwner(volume.Volume, (ulong)(12 + _files.Count), hasExtents);
-        Ext4BlockMapper mapper = hasExtents ? new ExtentMapper(volume.Volume, owner) : new IndirectMapper(volume.Volume, owner);
+        Ext4BlockMapper mapper = owner.HasExtents ? new ExtentMapper(volume.Volume, owner) : new IndirectMapper(volume.Volume, owner);
         var file = new TestFile(volume, owner, mapper);
         _files.Add(file);
         return file;
