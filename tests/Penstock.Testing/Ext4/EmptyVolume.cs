@@ -64,7 +64,7 @@ internal sealed record EmptyVolume
         return superblock;
     }
 
-    private Superblock MakeSuperblock()
+    public Superblock MakeSuperblock()
     {
         Superblock made = Superblock.Create();
         made.Features = new FeatureSet(

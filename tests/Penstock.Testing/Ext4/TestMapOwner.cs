@@ -66,6 +66,9 @@ internal sealed class TestMapOwner : IBlockMapOwner
         };
     }
 
+    /// <summary>The same inode on the volume opened again.</summary>
+    public TestMapOwner On(Ext4Volume volume) => new(volume, Number.Value, _record, IsDirectory) { Sectors = Sectors };
+
     public void AddSectors(long delta) => Sectors += delta;
 
     public async ValueTask StoreAsync(Handle handle)
@@ -74,7 +77,7 @@ internal sealed class TestMapOwner : IBlockMapOwner
         MetadataBlock block = await LoadBlockAsync(_volume, location);
         using (BlockEdit edit = handle.Edit(block))
         {
-            _record.TrySetAllocatedBytes((ulong)Sectors * 512, _volume.Geometry.BlockSize, hasHugeFile: true);
+            _record.TrySetAllocatedBytes((ulong)Math.Max(Sectors, 0) * 512, _volume.Geometry.BlockSize, hasHugeFile: true);
             _record.WriteTo(edit.Bytes.Slice(location.OffsetInBlock, _volume.Geometry.InodeSize), Number, _volume.Checksum);
         }
 
