@@ -6,6 +6,7 @@ internal sealed unsafe partial class HostFile
     private const int FlockShared = 1;
     private const int FlockExclusive = 2;
     private const int FlockNonBlocking = 4;
+    private const int FlockUnlock = 8;
     private const int SetDescriptionLock = 37;
     private const short ReadLock = 0;
     private const short WriteLock = 1;
@@ -16,6 +17,9 @@ internal sealed unsafe partial class HostFile
         int operation = FlockNonBlocking | (kind == FileLockKind.Shared ? FlockShared : FlockExclusive);
         return CallResult.FromLibrary(LibC.Flock(this, operation)).Error;
     }
+
+    /// <summary>Gives a lock of <see cref="TryLock"/> up now, even where a ring or a forked process still refers to the open file.</summary>
+    public void Unlock() => LibC.Flock(this, FlockUnlock);
 
     /// <summary>
     /// fcntl(2) F_OFD_SETLK over the whole file, without waiting: EAGAIN (or EACCES) if another excludes this. A shared lock needs a file

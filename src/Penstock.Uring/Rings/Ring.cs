@@ -139,6 +139,9 @@ internal sealed unsafe class Ring : IDisposable
         }
     }
 
+    /// <summary>Lets go of the registered files now: the end of the ring does it at some later time.</summary>
+    public Errno UnregisterFiles() => RingCalls.Register(Descriptor, RegisterOperation.UnregisterFiles, null, 0).Error;
+
     /// <summary>
     /// Registers buffers, each at most 1 GiB. ENOMEM says that the memlock limit leaves no room for them; the ring works on without.
     /// </summary>

@@ -54,6 +54,7 @@ internal sealed class PortableDevice : BlockDevice
         {
             _lane.Stop();
             _handle.Dispose();
+            _file.Unlock();
             _file.Dispose();
         }
     }
@@ -171,7 +172,7 @@ internal sealed class PortableDevice : BlockDevice
     {
         Errno error = _geometry.IsBlockDevice
             ? _file.ZeroBlocks(request.Offset, request.Length)
-            : _file.ChangeRange(RangeChange.ZeroRange, request.Offset, request.Length);
+            : _file.ChangeRange(RangeChange.PunchHole, request.Offset, request.Length);
         return error switch
         {
             Errno.None => IoResult.Transferred(request.Length),

@@ -88,6 +88,9 @@ internal sealed class UringDevice : BlockDevice
         _discards.Stop();
         _reaper.Stop();
         await _retirement.ConfigureAwait(false);
+
+        // The kernel takes a ring apart in the background; whoever opens the device next must not meet our lock.
+        _file.Unlock();
         _file.Dispose();
     }
 
@@ -144,6 +147,7 @@ internal sealed class UringDevice : BlockDevice
     {
         _reaper.Run();
         _reaper.Dispose();
+        _ring.UnregisterFiles();
         _ring.Dispose();
         _wake.Dispose();
         _retired.Complete(true);

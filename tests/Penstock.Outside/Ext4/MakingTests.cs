@@ -1,3 +1,4 @@
+using Penstock.Devices;
 using Penstock.Execution;
 using Penstock.Ext4.Format;
 using Penstock.Ext4.Making;
@@ -210,7 +211,9 @@ public sealed class MakingTests : IDisposable
 
     private static async Task MakeAsync(string image, MakingOptions options, int logicalBlockSize = 512)
     {
-        var device = new ImageFileDevice(image, Scheduler.Default, logicalBlockSize);
+        BlockDevice device = logicalBlockSize > 512
+            ? new ImageFileDevice(image, Scheduler.Default, logicalBlockSize)
+            : await DeviceOpener.OpenAsync(image, new DeviceOptions());
         await using (device)
         {
             await Ext4Maker.MakeAsync(device, options);

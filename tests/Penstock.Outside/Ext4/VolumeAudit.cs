@@ -17,6 +17,7 @@ internal sealed class VolumeAudit : IDisposable
 
     public VolumeAudit(string path)
     {
+        // .NET takes an advisory lock here: a device just closed must not hold its own any more.
         file = File.OpenRead(path);
         byte[] raw = new byte[Superblock.Size];
         RandomAccess.Read(file.SafeFileHandle, raw, Superblock.VolumeOffset);

@@ -38,7 +38,8 @@ internal sealed unsafe class TransferStep(int logicalBlockSize, MemoryArena? reg
                 PrepareZeroes(submission, ref slot, request, userData);
                 break;
             case DeviceOperation.WriteZeroes:
-                submission.PrepareRangeChange(FileSlot, RangeChange.ZeroRange, request.Offset, request.Length, userData);
+                // A hole reads as zeros like a zeroed range does, and keeps a sparse image sparse.
+                submission.PrepareRangeChange(FileSlot, RangeChange.PunchHole, request.Offset, request.Length, userData);
                 break;
             default:
                 PrepareTransfer(submission, ref slot, request, userData);

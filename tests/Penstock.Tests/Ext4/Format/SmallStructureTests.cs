@@ -1,0 +1,138 @@
+using System.Text;
+using Penstock.Ext4.Format;
+using Penstock.Mapping;
+using Xunit;
+
+namespace Penstock.Tests.Ext4.Format;
+
+/// <summary>The mmp block, blocks of the orphan file, and the journal's superblock.</summary>
+public sealed class SmallStructureTests
+{
+    private static readonly MetadataChecksum Checksum = new(true, 5);
+
+    [Fact]
+    public void The_mmp_block_lies_where_the_format_says()
+    {
+        byte[] raw = new byte[1024];
+        var block = new MmpBlock(0x01020304, 0x05060708090A0B0C, "node", "device", 0x0D0E);
+        block.WriteTo(raw, Checksum);
+        Assert.Equal("504D4D00" + "04030201" + "0C0B0A0908070605", Convert.ToHexString(raw[..16]));
+        Assert.Equal("node\0", Encoding.ASCII.GetString(raw[0x10..0x15]));
+        Assert.Equal("device\0", Encoding.ASCII.GetString(raw[0x50..0x57]));
+        Assert.Equal([0x0E, 0x0D], raw[0x70..0x72]);
+        Assert.Equal(block, MmpBlock.Parse(raw, new VolumeBlock(9), Checksum));
+        AssertEveryBitCounts(raw, damaged => MmpBlock.Parse(damaged, new VolumeBlock(9), Checksum));
+    }
+
+    [Fact]
+    public void A_name_too_long_for_the_mmp_block_is_cut()
+    {
+        byte[] raw = new byte[1024];
+        new MmpBlock(1, 0, new string('n', 100), new string('d', 100), 5).WriteTo(raw, default);
+        MmpBlock read = MmpBlock.Parse(raw, default, default);
+        Assert.Equal((64, 32), (read.NodeName.Length, read.DeviceName.Length));
+    }
+
+    [Fact]
+    public void An_orphan_block_is_checked_with_its_place()
+    {
+        byte[] raw = new byte[1024];
+        VolumeGeometry geometry = SampleVolume.MakeGeometry();
+        OrphanBlock.WriteSlot(raw, 3, 77);
+        OrphanBlock.WriteTail(raw, 500, hasChecksum: true, 9);
+        Assert.Equal(254, OrphanBlock.SlotCount(1024));
+        Assert.Equal("04CA100B", Convert.ToHexString(raw[1016..1020]));
+        Check(raw, 500);
+        Assert.Equal(77u, OrphanBlock.ReadSlot(raw, 3));
+        Assert.Throws<CorruptVolumeException>(() => Check(raw, 501));
+        AssertEveryBitCounts(raw, damaged => Check(damaged, 500));
+
+        OrphanBlock.WriteSlot(raw, 4, geometry.InodeCount + 1);
+        OrphanBlock.WriteTail(raw, 500, true, 9);
+        Assert.Equal("inode", Assert.Throws<CorruptVolumeException>(() => Check(raw, 500)).Field);
+
+        void Check(byte[] bytes, ulong block) =>
+            OrphanBlock.Check(bytes, new InodeBlockLocation(new InodeNumber(12), new VolumeBlock(block)), geometry, true, 9);
+    }
+
+    [Fact]
+    public void The_journal_superblock_lies_where_the_format_says()
+    {
+        JournalSuperblock journal = JournalSuperblock.Create(4096, 0x2000, Guid.Parse("01020304-0506-0708-090a-0b0c0d0e0f10"));
+        journal.Sequence = 0x11;
+        journal.Start = 0x22;
+        journal.ErrorNumber = 0x33;
+        journal.Features = JournalFeatures.Revoke;
+        journal.FastCommitBlocks = 0x44;
+        journal.Head = 0x55;
+        byte[] raw = Bytes(journal);
+        Assert.Equal(
+            "C03B3998" + "00000004" + "00000000" + "00001000" + "00002000" + "00000001" + "00000011" + "00000022" + "00000033" + "00000000"
+            + "00000001" + "00000000" + "0102030405060708090A0B0C0D0E0F10" + "00000001",
+            Convert.ToHexString(raw[..0x44]));
+        Assert.Equal("00000000" + "00000044" + "00000055", Convert.ToHexString(raw[0x50..0x5C]));
+        Assert.True(Parse(raw).NeedsRecovery);
+    }
+
+    [Fact]
+    public void Every_bit_of_a_checked_journal_superblock_counts()
+    {
+        JournalSuperblock journal = JournalSuperblock.Create(4096, 0x2000, Guid.Empty);
+        journal.Features = JournalFeatures.ChecksumV3;
+        journal.ChecksumType = JournalSuperblock.Crc32CChecksumType;
+        byte[] raw = Bytes(journal);
+        Assert.False(Parse(raw).NeedsRecovery);
+        for (int bit = 0; bit < raw.Length * 8; bit++)
+        {
+            // Clearing the very bits that say there is a checksum hides it; nothing can help that.
+            byte[] damaged = (byte[])raw.Clone();
+            damaged[bit / 8] ^= (byte)(1 << (bit % 8));
+            if (bit / 8 is not (>= 0x28 and < 0x2C or >= 4 and < 8))
+            {
+                Assert.Throws<CorruptVolumeException>(() => Parse(damaged));
+            }
+        }
+    }
+
+    public static TheoryData<string, int, byte> JournalDamages => new()
+    {
+        { "h_magic", 0, 0 }, { "h_blocktype", 7, 5 }, { "s_blocksize", 0x0E, 8 }, { "s_maxlen", 0x10, 1 }, { "s_first", 0x17, 0 },
+        { "s_first", 0x14, 1 }, { "s_start", 0x1C, 1 },
+    };
+
+    [Theory]
+    [MemberData(nameof(JournalDamages))]
+    public void Damage_of_a_journal_superblock_is_named(string field, int offset, byte value)
+    {
+        byte[] raw = Bytes(JournalSuperblock.Create(4096, 0x2000, Guid.Empty));
+        raw[offset] = value;
+        Assert.Equal(field, Assert.Throws<CorruptVolumeException>(() => Parse(raw)).Field);
+    }
+
+    [Fact]
+    public void Unknown_features_of_a_journal_are_refused()
+    {
+        byte[] raw = Bytes(JournalSuperblock.Create(4096, 0x2000, Guid.Empty));
+        raw[0x28] = 0x80;
+        Assert.Throws<UnsupportedFeatureException>(() => Parse(raw));
+    }
+
+    private static JournalSuperblock Parse(byte[] raw) => JournalSuperblock.Parse(raw, 4096, 0x2000, "inode 8");
+
+    private static byte[] Bytes(JournalSuperblock journal)
+    {
+        byte[] raw = new byte[JournalSuperblock.Size];
+        journal.WriteTo(raw);
+        return raw;
+    }
+
+    private static void AssertEveryBitCounts(byte[] sound, Action<byte[]> parse)
+    {
+        for (int bit = 0; bit < sound.Length * 8; bit++)
+        {
+            byte[] damaged = (byte[])sound.Clone();
+            damaged[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.Throws<CorruptVolumeException>(() => parse(damaged));
+        }
+    }
+}
