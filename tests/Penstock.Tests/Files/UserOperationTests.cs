@@ -6,6 +6,8 @@ using Xunit;
 namespace Penstock.Tests.Files;
 
 /// <summary>The edge between core and user: blocking for a result always finishes, and a user's code never runs in a core place unless asked.</summary>
+[Collection(nameof(UserOperationTests))]
+[CollectionDefinition(nameof(UserOperationTests), DisableParallelization = true)]
 public sealed class UserOperationTests
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
@@ -34,40 +36,19 @@ public sealed class UserOperationTests
     [Fact]
     public void Blocking_finishes_even_when_every_thread_of_the_pool_is_blocked()
     {
+        // A pool that may not grow out of it.
         ThreadPool.GetMinThreads(out int workers, out _);
-        int count = (workers * 2) + 4;
-        var release = new SharedEvent(_scheduler);
-        using var waiting = new CountdownEvent(workers);
-        using var done = new CountdownEvent(count);
-        async ValueTask<int> Released(int result)
+        ThreadPool.GetMaxThreads(out int mostBefore, out int others);
+        int most = Math.Max(workers, ThreadPool.ThreadCount) + 2;
+        Assert.True(ThreadPool.SetMaxThreads(most, others));
+        try
         {
-            await release.WaitAsync().ConfigureAwait(false);
-            return result;
+            BlockEveryThread(most + 8);
         }
-
-        int sum = 0;
-        for (int i = 0; i < count; i++)
+        finally
         {
-            int mine = i;
-            ThreadPool.UnsafeQueueUserWorkItem(
-                _ =>
-                {
-                    ValueTask<int> carried = UserOperation<int>.Carry(Released(mine), _scheduler);
-                    if (!waiting.IsSet)
-                    {
-                        waiting.Signal();
-                    }
-
-                    Interlocked.Add(ref sum, UserOperation<int>.Wait(carried));
-                    done.Signal();
-                },
-                null);
+            ThreadPool.SetMaxThreads(mostBefore, others);
         }
-
-        Assert.True(waiting.Wait(s_patience));
-        release.Set();
-        Assert.True(done.Wait(s_patience));
-        Assert.Equal(count * (count - 1) / 2, sum);
     }
 
     [Fact]
@@ -152,6 +133,44 @@ public sealed class UserOperationTests
             isUserPlace = scheduler.MayTouchUserMemory;
         });
         Assert.True(isUserPlace);
+    }
+
+    private void BlockEveryThread(int count)
+    {
+        var release = new SharedEvent(_scheduler);
+        using var waiting = new CountdownEvent(2);
+        using var done = new CountdownEvent(count);
+        async ValueTask<int> Released(int result)
+        {
+            await release.WaitAsync().ConfigureAwait(false);
+            await _scheduler.Yield();
+            return result;
+        }
+
+        int sum = 0;
+        for (int i = 0; i < count; i++)
+        {
+            int mine = i;
+            ThreadPool.UnsafeQueueUserWorkItem(
+                _ =>
+                {
+                    ValueTask<int> carried = UserOperation<int>.Carry(Released(mine), _scheduler);
+                    if (!waiting.IsSet)
+                    {
+                        waiting.Signal();
+                    }
+
+                    Interlocked.Add(ref sum, UserOperation<int>.Wait(carried));
+                    done.Signal();
+                },
+                null);
+        }
+
+        Assert.True(waiting.Wait(s_patience));
+        Thread.Sleep(100);
+        release.Set();
+        Assert.True(done.Wait(s_patience));
+        Assert.Equal(count * (count - 1) / 2, sum);
     }
 
     private static int Blocking(ValueTask<int> carried) => carried.Result;
