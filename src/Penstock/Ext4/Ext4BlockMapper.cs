@@ -63,8 +63,6 @@ internal abstract class Ext4BlockMapper : BlockMapper
     /// <summary>The last file was closed or the inode leaves the memory: gives up the claim on free blocks after the file.</summary>
     public abstract void ReleaseWindow();
 
-    public override ValueTask<bool> TryMakeRoomAsync() => Volume.TryMakeRoomAsync();
-
     protected FileSystemException NoSpace() => new(IoFault.NoSpace, $"{Owner.Number}: {IoFault.NoSpace.Describe()}");
 
     /// <summary>The most nodes that mapping so many more blocks can add. Called without a lock.</summary>

@@ -64,10 +64,4 @@ internal abstract class BlockMapper
 
     /// <summary>Gives back the reservation of blocks that will not be allocated after all.</summary>
     public abstract void CancelReservation(ulong count);
-
-    /// <summary>
-    /// After NoSpace: waits until blocks that were freed by changes not yet on the device may be used again. Whether trying once more is worth
-    /// it. No handle, page or lock below is held: it may commit.
-    /// </summary>
-    public virtual ValueTask<bool> TryMakeRoomAsync() => ValueTask.FromResult(false);
 }
