@@ -54,6 +54,12 @@ public sealed class MakingTests : IDisposable
         { "ext4", "orphan_file", 4096, 0, 256, 4 << 20 },
         { "ext4", "mmp", 0, 0, 256, 64 << 10 },
         { "ext4", "mmp", 1024, 0, 256, 1 << 20 },
+        { "ext4", "quota", 0, 0, 256, 64 << 10 },
+        { "ext4", "quota,project", 4096, 0, 256, 1 << 20 },
+        { "ext4", "quota,project,orphan_file,mmp,inline_data", 4096, 0, 256, 1 << 20 },
+        { "ext4", "bigalloc,quota,project", 4096, 65536, 256, 2 << 20 },
+        { "ext4", "quota", 65536, 0, 256, 2 << 20 },
+        { "ext2", "quota", 1024, 0, 256, 64 << 10 },
         { "ext4", "inline_data", 0, 0, 256, 64 << 10 },
         { "ext4", "ea_inode,large_dir", 0, 0, 256, 64 << 10 },
         { "ext4", "casefold", 0, 0, 256, 64 << 10 },
@@ -242,7 +248,7 @@ public sealed class MakingTests : IDisposable
             "    mmp_node_name", "    mmp_device_name",
 
             // mke2fs puts the root directory of an inline_data volume into its inode.
-            expected["Filesystem features"].Contains("inline_data", StringComparison.Ordinal) ? "Free blocks" : string.Empty,
+            .. expected["Filesystem features"].Contains("inline_data", StringComparison.Ordinal) ? (string[])["Free blocks", "MMP block number"] : [],
 
             // With bigalloc mke2fs gives a flex group's bitmaps clusters of their own where we share them.
             .. expected["Filesystem features"].Contains("bigalloc", StringComparison.Ordinal) ? (string[])["Free blocks", "Overhead clusters", "MMP block number"] : [],

@@ -3,7 +3,7 @@ using Penstock.Mapping;
 
 namespace Penstock.Ext4.Making;
 
-/// <summary>What single features ask for: the orphan file, the mmp block, the fields of casefold and encrypt.</summary>
+/// <summary>What single features ask for: the orphan file, the mmp block, the quota files, the fields of casefold and encrypt.</summary>
 internal static class FirstExtras
 {
     private const ushort OrphanFileMode = 0x8180; // -rw-------
@@ -35,6 +35,11 @@ internal static class FirstExtras
         if (context.Superblock.Has(IncompatFeatures.Mmp))
         {
             await MakeMmpAsync(context).ConfigureAwait(false);
+        }
+
+        if (context.Superblock.Has(ReadOnlyCompatFeatures.Quota))
+        {
+            await FirstQuotas.MakeAsync(context).ConfigureAwait(false);
         }
 
         if (context.Superblock.Has(CompatFeatures.OrphanFile))

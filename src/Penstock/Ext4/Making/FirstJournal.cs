@@ -49,7 +49,8 @@ internal static class FirstJournal
     {
         Superblock superblock = context.Superblock;
         MadeFile file = context.AddFile(Number, Mode);
-        await file.AllocateAsync(blocks, FlexLayout.CountOf(context.Geometry) / 2).ConfigureAwait(false);
+        var middle = new BlockGroup(context.Geometry.GroupCount / 2);
+        await file.AllocateAsync(blocks, context.Geometry.FirstBlockOf(middle)).ConfigureAwait(false);
 
         // What an earlier volume left there must never look like a transaction of this one.
         foreach (SpaceRun run in file.Runs)

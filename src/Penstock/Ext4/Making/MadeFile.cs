@@ -43,7 +43,7 @@ internal sealed class MadeFile
     }
 
     /// <summary>Takes blocks for the file, maps them, writes the blocks of the map, and records the size.</summary>
-    public async ValueTask AllocateAsync(ulong blocks, uint goal = 0)
+    public async ValueTask AllocateAsync(ulong blocks, VolumeBlock goal = default)
     {
         bool hasExtents = context.Superblock.Has(IncompatFeatures.Extents);
         ulong mapClusters = hasExtents ? 0 : await TakeForBlockMapAsync(blocks, goal).ConfigureAwait(false);
@@ -134,7 +134,7 @@ internal sealed class MadeFile
         }
     }
 
-    private async ValueTask<ulong> TakeForBlockMapAsync(ulong blocks, uint goal)
+    private async ValueTask<ulong> TakeForBlockMapAsync(ulong blocks, VolumeBlock goal)
     {
         var map = new BlockMapWriter(context, Inode);
         List<SpaceRun> all = context.Space.Take(map.CountMapBlocks(blocks) + blocks, goal);

@@ -48,11 +48,20 @@ internal sealed class MakingWriter : IAsyncDisposable
         Submit(slot, offset, bytes.Length);
     }
 
-    /// <summary>Zeroes a range of whole device blocks, after what was written before.</summary>
+    /// <summary>Zeroes a range that no other write of this making touches: whole device blocks by the device, their parts by writing.</summary>
     public async ValueTask ZeroAsync(long offset, long length)
     {
-        IoResult result = await device.WriteZeroesAsync(offset, length).ConfigureAwait(false);
-        Check(result, offset);
+        long unit = device.LogicalBlockSize;
+        long end = offset + length;
+        long first = Math.Min((offset + unit - 1) & ~(unit - 1), end);
+        long last = Math.Max(end & ~(unit - 1), first);
+        await WriteZeroBytesAsync(offset, first - offset).ConfigureAwait(false);
+        if (last > first)
+        {
+            Check(await device.WriteZeroesAsync(first, last - first).ConfigureAwait(false), first);
+        }
+
+        await WriteZeroBytesAsync(last, end - last).ConfigureAwait(false);
     }
 
     /// <summary>Waits for all that was written.</summary>
@@ -98,6 +107,9 @@ internal sealed class MakingWriter : IAsyncDisposable
         bytes.Span.CopyTo(segment.Bytes[(int)(offset - start)..]);
         Check(await device.WriteAsync(start, segment).ConfigureAwait(false), start);
     }
+
+    private ValueTask WriteZeroBytesAsync(long offset, long length) =>
+        length > 0 ? WriteAsync(offset, new byte[length]) : ValueTask.CompletedTask;
 
     private void Submit(int slot, long offset, int length)
     {

@@ -20,30 +20,29 @@ internal sealed class SpaceMap
     public IReadOnlyList<SpaceRun> Taken => taken;
 
     /// <summary>
-    /// Takes blocks, whole clusters of them, in one run if the flex group at <paramref name="goal"/> has one, else in as few as
-    /// come from there on.
+    /// Takes blocks, whole clusters of them, from <paramref name="goal"/> on and then from the start: in one run if a flex group on the way
+    /// has one that is long enough, else in as few as come.
     /// </summary>
     /// <exception cref="FileSystemException">There are not so many.</exception>
-    public List<SpaceRun> Take(ulong count, uint goal = 0)
+    public List<SpaceRun> Take(ulong count, VolumeBlock goal = default)
     {
         ulong rest = RoundUp(count);
         var found = new List<SpaceRun>();
         uint flexCount = FlexLayout.CountOf(geometry);
-        for (uint step = 0; step < flexCount && rest > 0; step++)
-        {
-            List<SpaceRun> gaps = GapsOf((goal + step) % flexCount);
-            int whole = gaps.FindIndex(gap => gap.Count >= rest);
-            if (whole >= 0)
-            {
-                gaps = [gaps[whole]];
-            }
+        uint start = goal.Value == 0 ? 0 : geometry.GroupOf(goal).Value / geometry.GroupsPerFlex;
 
-            foreach (SpaceRun gap in gaps)
+        // The flex group of the goal comes twice: what lies behind the goal first, and all of it in the end.
+        for (uint step = 0; step <= flexCount && rest > 0; step++)
+        {
+            List<SpaceRun> gaps = GapsOf((start + step) % flexCount, step == 0 ? goal : default);
+            int whole = gaps.FindIndex(gap => gap.Count >= rest);
+            foreach (SpaceRun gap in whole >= 0 ? gaps[whole..(whole + 1)] : gaps)
             {
                 ulong part = Math.Min(gap.Count, rest);
                 if (part > 0)
                 {
                     found.Add(new SpaceRun(gap.First, part));
+                    taken.Add(new SpaceRun(gap.First, part));
                     rest -= part;
                 }
             }
@@ -54,15 +53,14 @@ internal sealed class SpaceMap
             throw new FileSystemException(IoFault.NoSpace, "the volume is too small for its journal and first files");
         }
 
-        taken.AddRange(found);
         taken.Sort(static (a, b) => a.First.CompareTo(b.First));
         return found;
     }
 
     /// <summary>Takes one block (its whole cluster).</summary>
-    public VolumeBlock TakeOne(uint goal = 0) => Take(1, goal)[0].First;
+    public VolumeBlock TakeOne() => Take(1)[0].First;
 
-    private List<SpaceRun> GapsOf(uint flex)
+    private List<SpaceRun> GapsOf(uint flex, VolumeBlock from)
     {
         layout.MoveTo(flex);
         uint last = layout.FirstGroup + (uint)layout.Count - 1;
@@ -81,11 +79,11 @@ internal sealed class SpaceMap
         var gaps = new List<SpaceRun>();
         foreach (SpaceRun run in used)
         {
-            AddGap(gaps, next, run.First.Value);
+            AddGap(gaps, Math.Max(next, from.Value), run.First.Value);
             next = Math.Max(next, run.End.Value);
         }
 
-        AddGap(gaps, next, end);
+        AddGap(gaps, Math.Max(next, from.Value), end);
         return gaps;
     }
 

@@ -117,6 +117,33 @@ public sealed class SmallStructureTests
         Assert.Throws<UnsupportedFeatureException>(() => Parse(raw));
     }
 
+    [Fact]
+    public void A_quota_entry_lies_where_the_format_says()
+    {
+        byte[] raw = new byte[QuotaEntry.Size];
+        var entry = new QuotaEntry(0x01020304, 0x33, 0x66, 0x11, 0x22, 0x44, 0x55, 0x77, 0x88);
+        entry.WriteTo(raw);
+        Assert.Equal(0x01020304u, BitConverter.ToUInt32(raw));
+        Assert.Equal(
+            [0x11UL, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88], Enumerable.Range(1, 8).Select(i => BitConverter.ToUInt64(raw, i * 8)));
+        Assert.Equal(entry, QuotaEntry.Read(raw));
+    }
+
+    [Fact]
+    public void A_quota_file_leads_to_its_entry_by_the_bytes_of_the_id()
+    {
+        byte[] file = QuotaFile.CreateFor(QuotaKind.Project, new QuotaEntry(0x01020304, 2, 3));
+        Assert.Equal("143FC0D9" + "01000000" + "803A0900" + "803A0900" + "00000000" + "06000000" + "00000000" + "05000000", Convert.ToHexString(file[..32]));
+        uint block = QuotaFile.RootBlock;
+        foreach (int step in (int[])[1, 2, 3, 4])
+        {
+            block = BitConverter.ToUInt32(file, (int)(block * 1024) + (step * 4));
+        }
+
+        Assert.Equal(1, file[(block * 1024) + 8]);
+        Assert.Equal(new QuotaEntry(0x01020304, 2, 3), QuotaEntry.Read(file.AsSpan((int)(block * 1024) + 16)));
+    }
+
     private static JournalSuperblock Parse(byte[] raw) => JournalSuperblock.Parse(raw, 4096, 0x2000, "inode 8");
 
     private static byte[] Bytes(JournalSuperblock journal)
