@@ -102,6 +102,49 @@ internal abstract class FileSystem : IAsyncDisposable
     /// <summary>Frees an inode without names whose last reference is gone. Nothing is locked; nobody else can find it.</summary>
     public abstract ValueTask DeleteInodeAsync(Inode inode);
 
+    /// <summary>
+    /// An idle inode leaves the memory: what waits to be written and stored is. Nothing is locked; nobody else can find it.
+    /// </summary>
+    public virtual async ValueTask EvictInodeAsync(Inode inode)
+    {
+        if (inode.Pages is { } pages)
+        {
+            IoFault fault = IsReadOnly ? IoFault.None : await pages.WriteBackAsync(0, long.MaxValue).ConfigureAwait(false);
+            if (fault != IoFault.None)
+            {
+                throw new FileSystemException(fault, $"{inode}: {fault.Describe()}");
+            }
+
+            await DropPagesAsync(inode).ConfigureAwait(false);
+        }
+
+        if (!inode.IsAttributesDirty || IsReadOnly)
+        {
+            return;
+        }
+
+        Handle handle = await Journal.BeginAsync(1).ConfigureAwait(false);
+        try
+        {
+            await inode.StoreAsync(handle).ConfigureAwait(false);
+        }
+        finally
+        {
+            handle.Stop();
+        }
+    }
+
+    /// <summary>Drops every cached page of an inode that nobody can find any more, dirty ones too.</summary>
+    protected static async ValueTask DropPagesAsync(Inode inode)
+    {
+        if (inode.Pages is { IsEmpty: false } pages)
+        {
+            await inode.Invalidation.AcquireExclusiveAsync().ConfigureAwait(false);
+            await pages.RemoveAsync(0, long.MaxValue).ConfigureAwait(false);
+            inode.Invalidation.ReleaseExclusive();
+        }
+    }
+
     /// <summary>The generation-aware part of an ioctl: the format's own flags word (FS_IOC_GETFLAGS).</summary>
     public abstract uint GetFormatFlags(Inode inode);
 

@@ -27,6 +27,7 @@ internal abstract class Inode : IPagedFile
     private InodeAttributes _attributes;
     private long _size;
     private int _isAttributesDirty;
+    private bool _isRetired;
 
     protected Inode(FileSystem fileSystem, InodeNumber number, in InodeAttributes attributes, long size)
     {
@@ -98,6 +99,9 @@ internal abstract class Inode : IPagedFile
     /// <summary>Whether the format protects itself against concurrent direct I/O, so that neither lock nor gate is touched (Rule 1.9).</summary>
     public virtual bool ProtectsItself => false;
 
+    /// <summary>Whether the inode was made without a name (O_TMPFILE) and has had none yet: then a first one may be given to it.</summary>
+    public bool IsUnnamed { get; set; }
+
     /// <summary>Whether changed attributes wait to be stored.</summary>
     public bool IsAttributesDirty => Volatile.Read(ref _isAttributesDirty) != 0;
 
@@ -113,6 +117,15 @@ internal abstract class Inode : IPagedFile
 
     /// <summary>How many open files, look-ups and operations refer to the inode. Guarded by the <see cref="InodeTable"/>.</summary>
     internal int References { get; set; }
+
+    /// <summary>Whether the inode is on the list of those to be stored. Guarded by the <see cref="InodeTable"/>.</summary>
+    internal bool IsListedDirty { get; set; }
+
+    /// <summary>
+    /// Whether the object no longer stands for the inode, which was deleted or left the memory: whoever still holds it stores nothing, since
+    /// the place on the volume may be another's by now.
+    /// </summary>
+    internal bool IsRetired => Volatile.Read(ref _isRetired);
 
     /// <summary>Changes attributes in memory and notes that they are to be stored. The inode lock is held exclusively, except for times.</summary>
     public void Change(AttributeChange change) => Change(change, static (ref InodeAttributes attributes, AttributeChange c) => c(ref attributes));
@@ -207,6 +220,10 @@ internal abstract class Inode : IPagedFile
     /// <summary>The target of a symbolic link.</summary>
     public abstract ValueTask<byte[]> ReadLinkAsync();
 
+    /// <summary>Ends the object's standing for the inode. Deletion does so as it frees the inode, inside the edit of its block.</summary>
+    internal void Retire() => Volatile.Write(ref _isRetired, true);
+
+    /// <summary>Stores the record, unless <see cref="IsRetired"/>, which is looked at inside the edit of the block.</summary>
     protected abstract ValueTask StoreRecordAsync(Handle handle);
 
     public override string ToString() => Number.ToString();

@@ -1,3 +1,4 @@
+using Penstock.Execution;
 using Penstock.Journal;
 using Penstock.Mapping;
 
@@ -5,24 +6,419 @@ namespace Penstock.Files;
 
 /// <summary>
 /// All inodes of a volume that are in memory: at most one object for each. References keep an inode; without any it stays for
-/// the next look-up until there are too many, or is deleted if it has no name any more.
+/// the next look-up until there are too many, or is deleted if it has no name any more. Any thread.
 /// </summary>
+/// <remarks>
+/// <para>States of a place in the table, and who moves it:</para>
+/// <list type="bullet">
+/// <item>Loading: the first <see cref="GetAsync"/> reads the inode; others wait. → Live, or → gone if the read fails.</item>
+/// <item>Live: found by everyone. With no reference it is also in the list of idle ones, the oldest first. → Leaving by the last release of an
+/// inode without names, or when too many are idle.</item>
+/// <item>Leaving: being deleted, or stored for the last time; who wants it waits, then looks again. → gone, or → Live if storing fails.</item>
+/// </list>
+/// <para>Invariants: (1) a place that left the dictionary never comes back; whoever waited on it looks again; (2) an idle inode has no reference, and
+/// is in the list of idle ones once; (3) no order of the dictionary is ever observable.</para>
+/// </remarks>
 internal sealed class InodeTable(FileSystem fileSystem)
 {
     private readonly object _latch = new();
-    private readonly Dictionary<InodeNumber, Inode> _inodes = [];
-    private readonly Dictionary<InodeNumber, Task<Inode>> _loading = [];
+    private readonly Dictionary<InodeNumber, Place> _places = [];
+    private readonly LinkedList<Place> _idle = [];
     private readonly LinkedList<Inode> _dirty = [];
+
+    private enum PlaceState : byte
+    {
+        Loading,
+        Live,
+        Leaving,
+    }
 
     public FileSystem FileSystem => fileSystem;
 
+    /// <summary>How many inodes may stay in memory without a reference.</summary>
+    public int MaxIdle { get; init; } = 4096;
+
+    /// <summary>How many inodes are in memory; for tests and diagnostics.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_latch)
+            {
+                return _places.Count;
+            }
+        }
+    }
+
+    /// <summary>The inode, read if need be, with a reference for the caller. Loads of one inode are shared.</summary>
+    /// <exception cref="FileSystemException">Stale: the inode is free, or the number is none.</exception>
+    public ValueTask<Inode> GetAsync(InodeNumber number)
+    {
+        lock (_latch)
+        {
+            if (_places.TryGetValue(number, out Place? place) && place.State == PlaceState.Live)
+            {
+                return new ValueTask<Inode>(Refer(place));
+            }
+        }
+
+        return LoadAsync(number);
+    }
+
+    /// <summary>The inode if it is in memory, with a reference for the caller; else null. Waits for nothing.</summary>
+    public Inode? TryGet(InodeNumber number)
+    {
+        lock (_latch)
+        {
+            return _places.TryGetValue(number, out Place? place) && place.State == PlaceState.Live ? Refer(place) : null;
+        }
+    }
+
+    /// <summary>Takes another reference. The caller holds one already, so the inode cannot be leaving.</summary>
+    public void Reference(Inode inode)
+    {
+        lock (_latch)
+        {
+            if (inode.References <= 0)
+            {
+                throw new InvalidOperationException($"{inode} is not referenced, so it cannot be referenced again.");
+            }
+
+            inode.References++;
+        }
+    }
+
+    /// <summary>
+    /// Takes in an inode that its format has just made, with a reference for the caller. If a number was freed a moment ago, the old
+    /// inode's place may still be leaving: the new one takes it over.
+    /// </summary>
+    /// <exception cref="CorruptVolumeException">The number is in use: the volume's bitmap of inodes is wrong.</exception>
+    public void AddNew(Inode inode)
+    {
+        var place = new Place(inode.Number) { State = PlaceState.Live, Inode = inode };
+        List<PooledCompletion<bool>>? waiters = null;
+        lock (_latch)
+        {
+            if (_places.TryGetValue(inode.Number, out Place? old))
+            {
+                if (old.State == PlaceState.Live)
+                {
+                    throw new CorruptVolumeException("inode bitmap", inode.ToString(), "bit", "free, but the inode is in use");
+                }
+
+                waiters = old.TakeWaiters();
+            }
+
+            inode.References = 1;
+            _places[inode.Number] = place;
+        }
+
+        Wake(waiters);
+    }
+
+    /// <summary>
+    /// Gives <paramref name="count"/> references back. With the last one, an inode without names is deleted before this returns. No lock is held.
+    /// </summary>
+    public ValueTask ReleaseAsync(Inode inode, int count = 1)
+    {
+        Place place;
+        lock (_latch)
+        {
+            if (inode.References < count)
+            {
+                throw new InvalidOperationException($"{inode} is released more often than it was referenced.");
+            }
+
+            inode.References -= count;
+            if (inode.References > 0)
+            {
+                return ValueTask.CompletedTask;
+            }
+
+            place = _places[inode.Number];
+            if (inode.Attributes.Links != 0 || fileSystem.IsReadOnly)
+            {
+                place.IdleNode = _idle.AddLast(place);
+                if (_idle.Count <= MaxIdle)
+                {
+                    return ValueTask.CompletedTask;
+                }
+
+                place = _idle.First!.Value;
+                StopIdling(place);
+            }
+
+            place.State = PlaceState.Leaving;
+        }
+
+        return LeaveAsync(place);
+    }
+
+    /// <summary>Notes that an inode's attributes wait to be stored.</summary>
     public void AddDirty(Inode inode)
     {
         lock (_latch)
         {
-            _dirty.AddLast(inode);
+            if (!inode.IsListedDirty)
+            {
+                inode.IsListedDirty = true;
+                _dirty.AddLast(inode);
+            }
         }
     }
 
-    public ValueTask ReleaseAsync(Inode inode) => throw new NotImplementedException();
+    /// <summary>Takes the inode whose attributes have waited longest to be stored off the list, or null.</summary>
+    public Inode? TakeDirty()
+    {
+        lock (_latch)
+        {
+            while (_dirty.First is { } first)
+            {
+                _dirty.RemoveFirst();
+                first.Value.IsListedDirty = false;
+                if (first.Value.IsAttributesDirty)
+                {
+                    return first.Value;
+                }
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>Stores every inode whose attributes had changed when this was called. No lock is held.</summary>
+    public async ValueTask StoreDirtyAsync()
+    {
+        int count;
+        lock (_latch)
+        {
+            count = _dirty.Count;
+        }
+
+        while (count-- > 0 && TakeDirty() is { } inode)
+        {
+            await StoreAsync(inode).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Stores or deletes what is left in memory, in the order of numbers; for closing a volume. Nobody uses it any more.</summary>
+    public async ValueTask CloseAsync()
+    {
+        List<Place> all;
+        lock (_latch)
+        {
+            all = [.. _places.Values.Where(p => p.State == PlaceState.Live).OrderBy(p => p.Number)];
+            foreach (Place place in all)
+            {
+                StopIdling(place);
+                place.State = PlaceState.Leaving;
+            }
+        }
+
+        foreach (Place place in all)
+        {
+            await LeaveAsync(place).ConfigureAwait(false);
+        }
+    }
+
+    private Inode Refer(Place place)
+    {
+        StopIdling(place);
+        place.Inode!.References++;
+        return place.Inode;
+    }
+
+    private void StopIdling(Place place)
+    {
+        if (place.IdleNode is { } node)
+        {
+            _idle.Remove(node);
+            place.IdleNode = null;
+        }
+    }
+
+    private async ValueTask<Inode> LoadAsync(InodeNumber number)
+    {
+        while (true)
+        {
+            Place? place;
+            ValueTask<bool> moved = default;
+            bool isLoader = false;
+            lock (_latch)
+            {
+                if (!_places.TryGetValue(number, out place))
+                {
+                    place = new Place(number);
+                    _places.Add(number, place);
+                    isLoader = true;
+                }
+                else if (place.State == PlaceState.Live)
+                {
+                    return Refer(place);
+                }
+                else
+                {
+                    moved = place.AddWaiter(fileSystem.Scheduler);
+                }
+            }
+
+            if (!isLoader)
+            {
+                _ = await moved.ConfigureAwait(false);
+            }
+            else if (await FillAsync(place).ConfigureAwait(false) is { } inode)
+            {
+                return inode;
+            }
+        }
+    }
+
+    /// <summary>Reads the inode of a place that is loading. Null if a new inode took the place meanwhile.</summary>
+    private async ValueTask<Inode?> FillAsync(Place place)
+    {
+        Inode? inode = null;
+        try
+        {
+            inode = await fileSystem.LoadInodeAsync(place.Number).ConfigureAwait(false);
+        }
+        finally
+        {
+            List<PooledCompletion<bool>>? waiters;
+            lock (_latch)
+            {
+                waiters = place.TakeWaiters();
+                if (_places.GetValueOrDefault(place.Number) != place)
+                {
+                    inode = null;
+                }
+                else if (inode is null)
+                {
+                    _places.Remove(place.Number);
+                }
+                else
+                {
+                    place.Inode = inode;
+                    place.State = PlaceState.Live;
+                    inode.References++;
+                }
+            }
+
+            Wake(waiters);
+        }
+
+        return inode;
+    }
+
+    private async ValueTask LeaveAsync(Place place)
+    {
+        Inode inode = place.Inode!;
+        bool isGone = true;
+        try
+        {
+            if (inode.Attributes.Links == 0 && !fileSystem.IsReadOnly)
+            {
+                await fileSystem.DeleteInodeAsync(inode).ConfigureAwait(false);
+            }
+            else
+            {
+                await fileSystem.EvictInodeAsync(inode).ConfigureAwait(false);
+            }
+        }
+        catch (FileSystemException) when (inode.Attributes.Links == 0)
+        {
+            // It stays on the volume's list of orphans: the next open for writing, or e2fsck, tries again.
+        }
+        catch (FileSystemException)
+        {
+            // What cannot be stored stays in memory; fsync of whoever opens it reports the failure.
+            isGone = false;
+        }
+        finally
+        {
+            EndLeaving(place, isGone);
+        }
+    }
+
+    private void EndLeaving(Place place, bool isGone)
+    {
+        List<PooledCompletion<bool>>? waiters;
+        lock (_latch)
+        {
+            waiters = place.TakeWaiters();
+            if (isGone)
+            {
+                place.Inode!.Retire();
+                if (_places.GetValueOrDefault(place.Number) == place)
+                {
+                    _places.Remove(place.Number);
+                }
+            }
+            else
+            {
+                place.State = PlaceState.Live;
+                place.IdleNode = _idle.AddLast(place);
+            }
+        }
+
+        Wake(waiters);
+    }
+
+    private static void Wake(List<PooledCompletion<bool>>? waiters)
+    {
+        foreach (PooledCompletion<bool> waiter in waiters ?? [])
+        {
+            waiter.Complete(true);
+        }
+    }
+
+    private async ValueTask StoreAsync(Inode inode)
+    {
+        try
+        {
+            Handle handle = await fileSystem.Journal.BeginAsync(1).ConfigureAwait(false);
+            try
+            {
+                await inode.StoreAsync(handle).ConfigureAwait(false);
+            }
+            finally
+            {
+                handle.Stop();
+            }
+        }
+        catch
+        {
+            inode.MarkAttributesDirty();
+            throw;
+        }
+    }
+
+    /// <summary>Where an inode is, will be, or was a moment ago.</summary>
+    private sealed class Place(InodeNumber number)
+    {
+        private List<PooledCompletion<bool>>? _waiters;
+
+        public InodeNumber Number => number;
+
+        public PlaceState State { get; set; }
+
+        public Inode? Inode { get; set; }
+
+        public LinkedListNode<Place>? IdleNode { get; set; }
+
+        /// <summary>A task for the place's next move. The table's latch is held.</summary>
+        public ValueTask<bool> AddWaiter(Scheduler scheduler)
+        {
+            PooledCompletion<bool> waiter = PooledCompletion<bool>.Rent(scheduler);
+            (_waiters ??= []).Add(waiter);
+            return waiter.Task;
+        }
+
+        /// <summary>Who waits for the place's move, to be woken after the latch is let go. The table's latch is held.</summary>
+        public List<PooledCompletion<bool>>? TakeWaiters()
+        {
+            List<PooledCompletion<bool>>? waiters = _waiters;
+            _waiters = null;
+            return waiters;
+        }
+    }
 }

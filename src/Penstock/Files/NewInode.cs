@@ -15,4 +15,10 @@ internal readonly record struct NewInode
 
     /// <summary>The target of a symbolic link, else empty.</summary>
     public ReadOnlyMemory<byte> LinkTarget { get; init; }
+
+    /// <summary>The value of system.posix_acl_access, inherited, or null.</summary>
+    public ReadOnlyMemory<byte>? AccessAcl { get; init; }
+
+    /// <summary>The value of system.posix_acl_default, inherited, or null.</summary>
+    public ReadOnlyMemory<byte>? DefaultAcl { get; init; }
 }

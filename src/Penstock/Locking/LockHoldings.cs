@@ -50,7 +50,7 @@ internal sealed class LockHoldings(string name)
                     return $"{name}: takes {rank} of {target} again";
                 }
 
-                if (held.Rank == rank && rank != LockRank.Directory && held.Order >= order)
+                if (held.Rank == rank && held.Order >= order)
                 {
                     return $"{name}: takes {rank} {order} while it holds {rank} {held.Order}";
                 }

@@ -13,7 +13,7 @@ internal enum LockRank : byte
     /// <summary>One for each volume: a rename that moves a directory. Nothing else is held.</summary>
     Rename = 10,
 
-    /// <summary>The inode lock of a directory. Several: ancestor before descendant, else by inode number.</summary>
+    /// <summary>The inode lock of a directory. Several: by inode number, which no damaged tree can turn into a circle.</summary>
     Directory = 20,
 
     /// <summary>The inode lock of anything else. Several: by inode number.</summary>
@@ -33,6 +33,9 @@ internal enum LockRank : byte
 
     /// <summary>A page being filled or written back. Several: by index. (Taken under a handle by writeback, under none by fills.)</summary>
     Page = 70,
+
+    /// <summary>A volume's list of orphans: taken under a handle.</summary>
+    Orphans = 75,
 
     /// <summary>The mapping of one inode: its extent tree or indirect blocks.</summary>
     Mapping = 80,
