@@ -1,0 +1,203 @@
+using Penstock.Ext4.Format;
+using Penstock.Files;
+using Penstock.Journal;
+using Penstock.Mapping;
+
+namespace Penstock.Ext4.Attributes;
+
+/// <summary>
+/// The extended attributes of one inode: in the record after its fields, in a block that inodes with the same attributes may share, and large
+/// values in inodes of their own. The inode lock is held: shared for reading, exclusively for changes.
+/// </summary>
+internal sealed partial class AttributeStore(Ext4Inode inode)
+{
+    /// <summary>The largest value that Linux reads or writes (XATTR_SIZE_MAX).</summary>
+    private const int MaxValueSize = 65536;
+
+    private bool _isBodyChecked;
+
+    private Ext4Volume Volume => inode.Volume;
+
+    /// <summary>The area in the record, checked; empty if there is none or nothing in it.</summary>
+    private Span<byte> Body
+    {
+        get
+        {
+            Span<byte> area = inode.Record.AttributeArea;
+            if (inode.Record.ExtraSize == 0 || !AttributeArea.IsPresentInInode(area))
+            {
+                return default;
+            }
+
+            Span<byte> body = AttributeArea.WithoutHeader(area);
+            if (!_isBodyChecked)
+            {
+                AttributeArea.Check(body, 0, Volume.Geometry.InodeCount, inode.Number);
+                _isBodyChecked = true;
+            }
+
+            return body;
+        }
+    }
+
+    /// <summary>Whether an attribute that a write must take away, file capabilities, may be there. No I/O.</summary>
+    public bool MayHaveSecurity
+    {
+        get
+        {
+            if (inode.Record.AttributeBlock.Value != 0)
+            {
+                return true;
+            }
+
+            ReadOnlySpan<byte> body = Body;
+            if (!body.IsEmpty)
+            {
+                foreach (AttributeEntry entry in AttributeArea.EntriesOf(body, 0))
+                {
+                    if (entry.Namespace == AttributeNamespace.Security)
+                    {
+                        return true;
+                    }
+                }
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>The part of the record that holds the value of system.data; empty if there is none.</summary>
+    public Span<byte> InlineValue
+    {
+        get
+        {
+            Span<byte> body = Body;
+            if (!body.IsEmpty)
+            {
+                foreach (AttributeEntry entry in AttributeArea.EntriesOf(body, 0))
+                {
+                    if (StoredName.InlineContents.Is(entry, body) && !entry.HasValueInode && entry.ValueSize > 0)
+                    {
+                        return body.Slice(entry.ValueOffset, (int)entry.ValueSize);
+                    }
+                }
+            }
+
+            return default;
+        }
+    }
+
+    public async ValueTask<byte[]?> GetAsync(FileName name)
+    {
+        if (!StoredName.TryFrom(name, out StoredName stored) || !stored.IsVisible)
+        {
+            return null;
+        }
+
+        StoredAttribute? found = Find(ReadBody(), stored);
+        if (found is null && inode.Record.AttributeBlock.Value != 0)
+        {
+            found = Find(await ReadBlockAsync().ConfigureAwait(false), stored);
+        }
+
+        if (found is null)
+        {
+            return null;
+        }
+
+        byte[] value = found.ValueInode == 0 ? found.Value : await ReadValueInodeAsync(found).ConfigureAwait(false);
+        return stored.IsAcl ? PosixAcl.ToWire(value, inode.Number) : value;
+    }
+
+    public async ValueTask<IReadOnlyList<FileName>> ListAsync()
+    {
+        List<StoredAttribute> all = ReadBody();
+        if (inode.Record.AttributeBlock.Value != 0)
+        {
+            all.AddRange(await ReadBlockAsync().ConfigureAwait(false));
+        }
+
+        var names = new List<FileName>(all.Count);
+        foreach (StoredAttribute attribute in all)
+        {
+            if (attribute.Name.ToFileName() is { } name)
+            {
+                names.Add(name);
+            }
+        }
+
+        return names;
+    }
+
+    private static StoredAttribute? Find(List<StoredAttribute> attributes, StoredName name) => attributes.Find(a => a.Name == name);
+
+    private List<StoredAttribute> ReadBody()
+    {
+        ReadOnlySpan<byte> body = Body;
+        return body.IsEmpty ? [] : ReadArea(body, 0);
+    }
+
+    private async ValueTask<List<StoredAttribute>> ReadBlockAsync()
+    {
+        MetadataBlock block = await GetBlockAsync().ConfigureAwait(false);
+        try
+        {
+            return ReadArea(block.Bytes, AttributeBlockHeader.Size);
+        }
+        finally
+        {
+            block.Unpin();
+        }
+    }
+
+    /// <summary>The inode's attribute block, judged; pinned.</summary>
+    private async ValueTask<MetadataBlock> GetBlockAsync()
+    {
+        VolumeBlock number = inode.Record.AttributeBlock;
+        MetadataBlock block = await Volume.Cache.GetAsync(number).ConfigureAwait(false);
+        try
+        {
+            if (!block.IsJudged)
+            {
+                _ = ParseHeader(block);
+                block.IsJudged = true;
+            }
+
+            return block;
+        }
+        catch
+        {
+            block.Unpin();
+            throw;
+        }
+    }
+
+    private AttributeBlockHeader ParseHeader(MetadataBlock block) =>
+        AttributeBlockHeader.Parse(block.Bytes, block.Number, Volume.Geometry.InodeCount, Volume.Checksum);
+
+    private static List<StoredAttribute> ReadArea(ReadOnlySpan<byte> area, int firstEntry)
+    {
+        var attributes = new List<StoredAttribute>();
+        foreach (AttributeEntry entry in AttributeArea.EntriesOf(area, firstEntry))
+        {
+            var name = new StoredName(entry.Namespace, entry.NameIn(area).ToArray());
+            attributes.Add(new StoredAttribute(name, AttributeArea.ValueIn(area, entry).ToArray(), entry.ValueInode, entry.ValueSize, entry.Hash));
+        }
+
+        return attributes;
+    }
+
+    /// <summary>Reads a value that lies in an inode of its own, and checks it.</summary>
+    private async ValueTask<byte[]> ReadValueInodeAsync(StoredAttribute attribute)
+    {
+        Inode holder = await inode.FileSystem.Inodes.GetAsync(new InodeNumber(attribute.ValueInode)).ConfigureAwait(false);
+        try
+        {
+            return await ValueInodeReader.ReadAsync((Ext4Inode)holder, inode, attribute).ConfigureAwait(false);
+        }
+        finally
+        {
+            await inode.FileSystem.Inodes.ReleaseAsync(holder).ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using Penstock.Files;
+using Penstock.Journal;
+using Penstock.Mapping;
+
+namespace Penstock.Ext4;
+
+/// <content>What the file system does for its journal.</content>
+internal sealed partial class Ext4FileSystem : IJournalClient
+{
+    /// <summary>How many inodes with changed attributes one commit stores; the rest wait for the next, or for a sync.</summary>
+    private const int InodesPerCommit = 64;
+
+    public int CreditsBeforeCommit => 1 + InodesPerCommit;
+
+    public ValueTask BeforeFirstChangeAsync() => _keeper.MarkAsync();
+
+    public void FreedBlocksCommitted(VolumeBlock first, ulong count) => Volume.Blocks.FreedBlocksCommitted(first, count);
+
+    public async ValueTask BeforeCommitAsync(Handle handle)
+    {
+        for (int i = 0; i < InodesPerCommit && Inodes.TakeDirty() is { } inode; i++)
+        {
+            await inode.StoreAsync(handle).ConfigureAwait(false);
+        }
+
+        await _keeper.StoreAsync(handle).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs one atomic change with <paramref name="credits"/>, and ends its handle whatever happens.</summary>
+    internal async ValueTask ChangeAsync(int credits, Func<Handle, ValueTask> change)
+    {
+        Handle handle = await Journal.BeginAsync(credits).ConfigureAwait(false);
+        try
+        {
+            await change(handle).ConfigureAwait(false);
+        }
+        finally
+        {
+            handle.Stop();
+        }
+    }
+
+    /// <summary>Stores the superblock with a change, in a handle: one credit.</summary>
+    internal ValueTask ChangeSuperblockAsync(Handle handle, Action<Format.Superblock> change) => _keeper.PutAsync(handle, change);
+}

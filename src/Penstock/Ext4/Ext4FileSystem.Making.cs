@@ -1,0 +1,196 @@
+using Penstock.Ext4.Format;
+using Penstock.Files;
+using Penstock.Journal;
+using Penstock.Mapping;
+
+namespace Penstock.Ext4;
+
+/// <content>Making inodes.</content>
+internal sealed partial class Ext4FileSystem
+{
+    private const int DefaultExtraSize = 32;
+
+    /// <summary>What a new inode takes from its directory's flags (EXT4_FL_INHERITED), by its kind.</summary>
+    private const InodeFlags InheritedByDirectories =
+        InodeFlags.SecureDeletion | InodeFlags.Undelete | InodeFlags.Compress | InodeFlags.Synchronous | InodeFlags.NoDump
+        | InodeFlags.NoAccessTime | InodeFlags.NoCompress | InodeFlags.JournalContents | InodeFlags.NoTailMerge
+        | InodeFlags.DirectorySync | InodeFlags.InheritProject | InodeFlags.CaseFold | InodeFlags.DirectAccess;
+
+    private const InodeFlags InheritedByFiles =
+        InheritedByDirectories & ~(InodeFlags.DirectorySync | InodeFlags.InheritProject | InodeFlags.CaseFold);
+
+    private const InodeFlags InheritedByOthers = InodeFlags.NoDump | InodeFlags.NoAccessTime;
+
+    public override async ValueTask<Inode> CreateAsync(Inode directory, FileName name, NewInode what)
+    {
+        var parent = (Ext4Inode)directory;
+        RequireChangeable(parent);
+        RequireMakeable(parent, name, what);
+        int credits = CreditsToMake + parent.Directory.CreditsToAdd + 1;
+        return await MakeAsync(parent, credits, what, async (handle, inode) =>
+        {
+            await parent.Directory.AddAsync(handle, name, inode.Number, inode.Kind).ConfigureAwait(false);
+            if (inode.Kind == FileKind.Directory)
+            {
+                LinkCounts.GainSubdirectory(parent);
+            }
+
+            await TouchAsync(handle, parent, inode.Attributes.BirthTime).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+    }
+
+    public override async ValueTask<Inode> CreateUnnamedAsync(Inode directory, NewInode what)
+    {
+        var parent = (Ext4Inode)directory;
+        return await MakeAsync(parent, CreditsToMake + OrphanRegister.Credits, what, async (handle, inode) =>
+        {
+            inode.IsUnnamed = true;
+            inode.Change(static (ref InodeAttributes a) => a.Links = 0);
+            await Orphans.AddAsync(handle, inode).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+    }
+
+    /// <summary>A number, the inode, its first block, and its attributes.</summary>
+    private int CreditsToMake => Allocation.InodeAllocator.CreditsToAllocate + 1 + CreditsForFirstBlock + Attributes.AttributeStore.CreditsToSet(Volume);
+
+    private int CreditsForFirstBlock => (2 * Allocation.BlockAllocator.CreditsPerGroup) + 4;
+
+    private void RequireMakeable(Ext4Inode parent, FileName name, NewInode what)
+    {
+        FileKind kind = ModeBits.ToKind(what.Mode);
+        if (kind == FileKind.SymbolicLink && what.LinkTarget.Length >= BlockSize)
+        {
+            throw new FileSystemException(IoFault.NameTooLong, $"{name}: the target of the link is too long for a block of {BlockSize} bytes");
+        }
+
+        if (kind == FileKind.Directory)
+        {
+            LinkCounts.RequireRoomForSubdirectory(parent);
+        }
+    }
+
+    /// <summary>
+    /// Makes an inode and finishes it with <paramref name="place"/>, all in one handle. If anything fails half-way, what was made
+    /// becomes an orphan and is freed like one.
+    /// </summary>
+    private async ValueTask<Inode> MakeAsync(Ext4Inode parent, int credits, NewInode what, Func<Handle, Ext4Inode, ValueTask> place)
+    {
+        Ext4Inode? made = null;
+        try
+        {
+            await ChangeAsync(credits + OrphanRegister.Credits, async handle =>
+            {
+                made = await AllocateAsync(handle, parent, what).ConfigureAwait(false);
+                try
+                {
+                    await FillAsync(handle, made, parent, what).ConfigureAwait(false);
+                    await place(handle, made).ConfigureAwait(false);
+                    await made.StoreAsync(handle).ConfigureAwait(false);
+                }
+                catch (FileSystemException)
+                {
+                    made.Change(static (ref InodeAttributes a) => a.Links = 0);
+                    await Orphans.AddAsync(handle, made).ConfigureAwait(false);
+                    throw;
+                }
+            }).ConfigureAwait(false);
+            return made!;
+        }
+        catch when (made is not null)
+        {
+            await Inodes.ReleaseAsync(made).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async ValueTask<Ext4Inode> AllocateAsync(Handle handle, Ext4Inode parent, NewInode what)
+    {
+        FileKind kind = ModeBits.ToKind(what.Mode);
+        Allocation.AllocatedInode place = await Volume.Inodes.AllocateAsync(handle, parent.Number, kind == FileKind.Directory)
+            .ConfigureAwait(false);
+        VolumeBlock tableBlock = await FindTableBlockAsync(place.Number).ConfigureAwait(false);
+        InodeRecord record = CreateRecord(parent, what);
+        record.Generation = place.Generation;
+        var inode = new Ext4Inode(this, place.Number, record, tableBlock);
+        Inodes.AddNew(inode);
+        return inode;
+    }
+
+    private InodeRecord CreateRecord(Ext4Inode parent, NewInode what)
+    {
+        Superblock superblock = Volume.Superblock;
+        int wanted = superblock.WantExtraInodeSize != 0 ? superblock.WantExtraInodeSize : DefaultExtraSize;
+        InodeRecord record = InodeRecord.Create(superblock.InodeSize, wanted);
+        FileKind kind = ModeBits.ToKind(what.Mode);
+        record.Mode = what.Mode;
+        record.Uid = what.UserId;
+        record.Gid = what.GroupId;
+        record.LinkCount = (ushort)(kind == FileKind.Directory ? 2 : 1);
+        record.Flags = InheritFlags(parent, kind);
+        if (parent.Is(InodeFlags.InheritProject))
+        {
+            record.ProjectId = parent.Attributes.ProjectId;
+        }
+
+        Timestamp now = Now;
+        (record.Accessed, record.Modified, record.Changed, record.Born) = (now, now, now, now);
+        if (kind is FileKind.CharacterDevice or FileKind.BlockDevice)
+        {
+            record.Device = DeviceNumbers.Split(what.DeviceNumber);
+        }
+        else if (kind == FileKind.SymbolicLink && what.LinkTarget.Length < InodeRecord.BlockFieldSize)
+        {
+            what.LinkTarget.Span.CopyTo(record.BlockField);
+            record.Size = (ulong)what.LinkTarget.Length;
+        }
+        else if (kind is FileKind.Regular or FileKind.Directory or FileKind.SymbolicLink)
+        {
+            StartMap(record);
+        }
+
+        if (kind == FileKind.SymbolicLink)
+        {
+            record.Size = (ulong)what.LinkTarget.Length;
+        }
+
+        return record;
+    }
+
+    private void StartMap(InodeRecord record)
+    {
+        if (Volume.Superblock.Has(IncompatFeatures.Extents))
+        {
+            record.Flags |= InodeFlags.Extents;
+            Extents.ExtentTree.WriteEmptyRoot(record.BlockField);
+        }
+    }
+
+    private static InodeFlags InheritFlags(Ext4Inode parent, FileKind kind) => parent.Flags & kind switch
+    {
+        FileKind.Directory => InheritedByDirectories,
+        FileKind.Regular => InheritedByFiles,
+        _ => InheritedByOthers,
+    };
+
+    private static async ValueTask FillAsync(Handle handle, Ext4Inode inode, Ext4Inode parent, NewInode what)
+    {
+        if (inode.Kind == FileKind.Directory)
+        {
+            await inode.Directory.StartAsync(handle, parent.Number).ConfigureAwait(false);
+        }
+        else if (inode.Kind == FileKind.SymbolicLink && !inode.IsFastLink)
+        {
+            await inode.WriteLinkAsync(handle, what.LinkTarget).ConfigureAwait(false);
+        }
+
+        if (what.DefaultAcl is { } defaultAcl)
+        {
+            await inode.ExtendedAttributes.SetAsync(handle, AccessControlList.DefaultName, defaultAcl).ConfigureAwait(false);
+        }
+
+        if (what.AccessAcl is { } accessAcl)
+        {
+            await inode.ExtendedAttributes.SetAsync(handle, AccessControlList.AccessName, accessAcl).ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+using Penstock.Caching;
+using Penstock.Devices;
+using Penstock.Ext4.Format;
+using Penstock.Files;
+using Penstock.Journal;
+using Penstock.Mapping;
+
+namespace Penstock.Ext4;
+
+/// <summary>An open ext2, ext3 or ext4 volume.</summary>
+internal sealed partial class Ext4FileSystem : FileSystem
+{
+    /// <summary>The root directory's inode, on every volume.</summary>
+    public const uint RootInode = 2;
+
+    private readonly string? _readOnlyReason;
+    private readonly SuperblockKeeper _keeper;
+    private readonly Lazy<ulong> _overheadBlocks;
+
+    private Ext4FileSystem(BlockDevice device, PageCache pageCache, Ext4Volume volume, string? readOnlyReason, Ext4OpenOptions options)
+        : base(device, pageCache)
+    {
+        Volume = volume;
+        _readOnlyReason = readOnlyReason;
+        _keeper = new SuperblockKeeper(volume, options.MountedOn);
+        _overheadBlocks = new Lazy<ulong>(CountOverhead);
+        volume.Space.MayUseRootReserve = options.MayUseRootReserve;
+        var cache = new VolumeMetadataCache(device, BlockSize, options.MetadataBudget);
+        volume.Attach(readOnlyReason is null ? new NoLogJournal(cache, this) : new ReadOnlyJournal(cache, readOnlyReason));
+        Orphans = new OrphanRegister(this);
+    }
+
+    public Ext4Volume Volume { get; }
+
+    /// <summary>The inodes that recovery must cut back or free.</summary>
+    public OrphanRegister Orphans { get; }
+
+    public override MetadataJournal Journal => Volume.Journal;
+
+    public override string FormatName
+    {
+        get
+        {
+            Superblock superblock = Volume.Superblock;
+            bool isFourth = superblock.Has(IncompatFeatures.Extents | IncompatFeatures.FlexBg | IncompatFeatures.Is64Bit)
+                || superblock.Has(ReadOnlyCompatFeatures.HugeFile | ReadOnlyCompatFeatures.UninitBg | ReadOnlyCompatFeatures.MetadataCsum);
+            return isFourth ? "ext4" : superblock.Has(CompatFeatures.HasJournal) ? "ext3" : "ext2";
+        }
+    }
+
+    public override int BlockSize => Volume.Geometry.BlockSize;
+
+    public override string? ReadOnlyReason =>
+        _readOnlyReason ?? (Journal.IsAborted ? "a change could not be stored; close the volume and run e2fsck" : null);
+
+    public override InodeNumber RootNumber => new(RootInode);
+
+    /// <summary>The most that any file may have; a file with an indirect map may have less, which its mapper says.</summary>
+    public override long MaxFileSize => (long)Math.Min((ulong)BlockSize << 32, (ulong)long.MaxValue + 1) - BlockSize;
+
+    /// <summary>Inodes of 128 bytes have no room for nanoseconds.</summary>
+    public override bool HasNanoseconds => Volume.Geometry.InodeSize > InodeRecord.MinSize;
+
+    public override VolumeStatistics Statistics => new(
+        BlockSize,
+        Volume.Geometry.BlockCount - Math.Min(_overheadBlocks.Value, Volume.Geometry.BlockCount),
+        Volume.Space.UnpromisedBlocks,
+        Volume.Space.AvailableBlocks,
+        Volume.Geometry.InodeCount,
+        Volume.Space.FreeInodes);
+
+    /// <summary>Whether a device begins with something that calls itself ext2, ext3 or ext4.</summary>
+    public static async ValueTask<bool> IsRecognisedAsync(BlockDevice device) =>
+        Superblock.IsRecognised(await SuperblockKeeper.ReadAsync(device).ConfigureAwait(false));
+
+    /// <summary>Opens the volume on a device, which stays the caller's. Writes nothing before the first change.</summary>
+    /// <exception cref="UnsupportedFeatureException">A feature is not known, or a journal must be replayed before writing.</exception>
+    /// <exception cref="CorruptVolumeException">The superblock or the root directory is damaged, or the device is too short.</exception>
+    /// <exception cref="DeviceException">The device failed.</exception>
+    public static async ValueTask<Ext4FileSystem> OpenAsync(BlockDevice device, PageCache pageCache, Ext4OpenOptions options)
+    {
+        byte[] raw = await SuperblockKeeper.ReadAsync(device).ConfigureAwait(false);
+        Superblock superblock = Superblock.Parse(raw);
+        FeaturePolicy.RequireReadable(superblock, device.Name);
+        SuperblockValidation.CheckAgainstDevice(superblock, device.Length);
+        string? reason = options.IsReadOnly ? "opened read-only"
+            : device.IsReadOnly ? "the device is read-only"
+            : FeaturePolicy.FindReadOnlyReason(superblock, device.Name);
+
+        var fileSystem = new Ext4FileSystem(device, pageCache, new Ext4Volume(device, superblock), reason, options);
+        try
+        {
+            await fileSystem.StartAsync().ConfigureAwait(false);
+            return fileSystem;
+        }
+        catch
+        {
+            await fileSystem.AbandonAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public override ValueTask<Inode> LoadInodeAsync(InodeNumber number) => LoadAsync(number, InodePurpose.Named);
+
+    /// <summary>Reads an inode: one with names, or one that only the volume itself uses.</summary>
+    public async ValueTask<Inode> LoadAsync(InodeNumber number, InodePurpose purpose)
+    {
+        bool isReserved = number.Value < Volume.Geometry.FirstInode && number != RootNumber;
+        if (!Volume.Geometry.Contains(number) || (isReserved && purpose == InodePurpose.Named))
+        {
+            throw new CorruptVolumeException("directory entry", number.ToString(), "inode", $"{number.Value}, which no name may lead to");
+        }
+
+        InodeLocation location = Volume.Geometry.Locate(number);
+        Allocation.Group group = await Volume.Groups.GetAsync(location.Group).ConfigureAwait(false);
+        VolumeBlock tableBlock = group.InodeTable + location.TableBlock;
+        MetadataBlock block = await Volume.Cache.GetAsync(tableBlock).ConfigureAwait(false);
+        try
+        {
+            ReadOnlySpan<byte> raw = block.Bytes.Slice(location.OffsetInBlock, Volume.Geometry.InodeSize);
+            RequireInUse(InodeRecord.Read(raw), number, purpose);
+            InodeRecord record = InodeRecord.Parse(raw, number, Volume.Geometry, Volume.Checksum);
+            Ext4Inode.Validate(this, number, record);
+            return new Ext4Inode(this, number, record, tableBlock);
+        }
+        finally
+        {
+            block.Unpin();
+        }
+    }
+
+    /// <summary>Where an inode's record lies.</summary>
+    public async ValueTask<VolumeBlock> FindTableBlockAsync(InodeNumber number)
+    {
+        InodeLocation location = Volume.Geometry.Locate(number);
+        Allocation.Group group = await Volume.Groups.GetAsync(location.Group).ConfigureAwait(false);
+        return group.InodeTable + location.TableBlock;
+    }
+
+    /// <summary>The cached pages of a new inode object.</summary>
+    public FilePages CreatePages(Ext4Inode inode) => new(inode);
+
+    /// <summary>A file outgrew 2 GiB: the superblock is to say so, once (large_file).</summary>
+    public void NoteLargeFile() => _keeper.AddFeature(ReadOnlyCompatFeatures.LargeFile);
+
+    public override async ValueTask DisposeAsync()
+    {
+        try
+        {
+            if (_readOnlyReason is null && !Journal.IsAborted)
+            {
+                await Inodes.CloseAsync().ConfigureAwait(false);
+                await Inodes.StoreDirtyAsync().ConfigureAwait(false);
+                await Journal.CommitAsync(Journal.Running).ConfigureAwait(false);
+                await _keeper.CloseAsync(Orphans.IsEmpty).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            await Journal.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static void RequireInUse(InodeRecord record, InodeNumber number, InodePurpose purpose)
+    {
+        if (record.Mode == 0 || (record.LinkCount == 0 && purpose == InodePurpose.Named))
+        {
+            throw new FileSystemException(IoFault.Stale, $"{number} is free");
+        }
+    }
+
+    private async ValueTask StartAsync()
+    {
+        Inode root = await Inodes.GetAsync(RootNumber).ConfigureAwait(false);
+        FileKind kind = root.Kind;
+        await Inodes.ReleaseAsync(root).ConfigureAwait(false);
+        if (kind != FileKind.Directory)
+        {
+            throw new CorruptVolumeException("inode", RootNumber.ToString(), "i_mode", $"that of a {kind}, but it is the root directory");
+        }
+
+        await Orphans.OpenAsync().ConfigureAwait(false);
+    }
+
+    private ValueTask AbandonAsync() => Journal.DisposeAsync();
+
+    private ulong CountOverhead()
+    {
+        uint stored = Volume.Superblock.OverheadClusters;
+        return stored != 0 ? (ulong)stored * (uint)Volume.Geometry.ClusterRatio : Volume.Geometry.CountOverheadBlocks();
+    }
+}
+
+/// <summary>Why an inode is read.</summary>
+internal enum InodePurpose : byte
+{
+    /// <summary>A name leads to it.</summary>
+    Named,
+
+    /// <summary>The volume itself uses it: a reserved inode, an orphan, a value of an attribute.</summary>
+    Internal,
+}

@@ -1,0 +1,17 @@
+namespace Penstock.Ext4;
+
+/// <summary>How a volume is to be opened.</summary>
+internal sealed record Ext4OpenOptions
+{
+    /// <summary>Nothing is written, whatever happens.</summary>
+    public bool IsReadOnly { get; init; }
+
+    /// <summary>Whether allocations may use the blocks kept for root.</summary>
+    public bool MayUseRootReserve { get; init; }
+
+    /// <summary>Where it is mounted, for s_last_mounted; null leaves that field alone.</summary>
+    public string? MountedOn { get; init; }
+
+    /// <summary>How many bytes of clean metadata are kept in memory.</summary>
+    public long MetadataBudget { get; init; } = Journal.VolumeMetadataCache.DefaultBudget;
+}

@@ -1,0 +1,55 @@
+using Penstock.Ext4.Format;
+
+namespace Penstock.Ext4;
+
+/// <summary>What the features and the state of a volume allow: nothing, reading, or writing.</summary>
+internal static class FeaturePolicy
+{
+    private const IncompatFeatures Readable =
+        IncompatFeatures.FileType | IncompatFeatures.NeedsRecovery | IncompatFeatures.MetaBg | IncompatFeatures.Extents
+        | IncompatFeatures.Is64Bit | IncompatFeatures.Mmp | IncompatFeatures.FlexBg | IncompatFeatures.EaInode
+        | IncompatFeatures.MetadataCsumSeed | IncompatFeatures.LargeDir | IncompatFeatures.InlineData | IncompatFeatures.Encrypt
+        | IncompatFeatures.CaseFold;
+
+    private const ReadOnlyCompatFeatures Writable =
+        ReadOnlyCompatFeatures.SparseSuper | ReadOnlyCompatFeatures.LargeFile | ReadOnlyCompatFeatures.HugeFile
+        | ReadOnlyCompatFeatures.UninitBg | ReadOnlyCompatFeatures.DirNlink | ReadOnlyCompatFeatures.ExtraIsize
+        | ReadOnlyCompatFeatures.BigAlloc | ReadOnlyCompatFeatures.MetadataCsum | ReadOnlyCompatFeatures.Project
+        | ReadOnlyCompatFeatures.Verity | ReadOnlyCompatFeatures.OrphanPresent;
+
+    /// <summary>Refuses a volume that cannot be read at all.</summary>
+    /// <exception cref="UnsupportedFeatureException">An incompatible feature is not known; it is named.</exception>
+    public static void RequireReadable(Superblock superblock, string device)
+    {
+        IReadOnlyList<string> unknown = FeatureNames.Of(superblock.Features.Incompat & ~Readable);
+        if (unknown.Count > 0)
+        {
+            throw new UnsupportedFeatureException(unknown, $"{device}: the volume has features that this version cannot read");
+        }
+    }
+
+    /// <summary>Why a volume that was to be opened for writing is opened for reading only, or null.</summary>
+    /// <exception cref="UnsupportedFeatureException">Its journal must be replayed first, which would not be safe to ignore.</exception>
+    public static string? FindReadOnlyReason(Superblock superblock, string device)
+    {
+        if (superblock.Has(IncompatFeatures.NeedsRecovery))
+        {
+            throw new UnsupportedFeatureException(
+                ["needs_recovery"],
+                $"{device}: the journal holds changes that must be replayed first; run e2fsck, or open the volume read-only");
+        }
+
+        IReadOnlyList<string> unknown = FeatureNames.Of(superblock.Features.ReadOnlyCompat & ~Writable);
+        if (unknown.Count > 0)
+        {
+            return $"the volume has features that this version cannot write: {string.Join(", ", unknown)}";
+        }
+
+        if ((superblock.State & VolumeStates.HasErrors) != 0)
+        {
+            return "errors were found on the volume; run e2fsck";
+        }
+
+        return (superblock.State & VolumeStates.Clean) == 0 ? "the volume was not closed cleanly; run e2fsck" : null;
+    }
+}
