@@ -72,7 +72,7 @@ internal abstract class Ext4BlockMapper : BlockMapper
     protected async ValueTask StepBackAsync(
         FileBlock first, ulong count, int stepCredits, Func<Handle, ulong, ulong, ValueTask<ulong>> step)
     {
-        const int StepsPerHandle = 8;
+        const int StepsPerHandle = 4;
         ulong end = count > MaxBlocks - Math.Min(first.Value, MaxBlocks) ? MaxBlocks : first.Value + count;
         Handle? handle = null;
         try

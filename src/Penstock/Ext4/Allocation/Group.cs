@@ -59,9 +59,6 @@ internal sealed class Group
     /// </summary>
     public uint LongestRun { get; set; } = uint.MaxValue;
 
-    /// <summary>Where the last small file of the group ended: the next one goes there. Latch held.</summary>
-    public uint StreamCursor { get; set; }
-
     /// <summary>Windows that growing files have put a claim on; hints. Latch held.</summary>
     public List<AllocationWindow>? Windows { get; set; }
 

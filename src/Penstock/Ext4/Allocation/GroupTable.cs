@@ -98,6 +98,7 @@ internal sealed class GroupTable(Ext4Volume volume)
                 if (!_loaded.TryGetValue(index, out Group[]? groups))
                 {
                     _loaded.Add(index, groups = read);
+                    NoteDamaged(read);
                 }
 
                 return groups[slot];
@@ -106,6 +107,14 @@ internal sealed class GroupTable(Ext4Volume volume)
         finally
         {
             block.Unpin();
+        }
+    }
+
+    private void NoteDamaged(Group[] groups)
+    {
+        if (Array.Exists(groups, group => group.Damage is not null))
+        {
+            volume.NoteDamage();
         }
     }
 
@@ -131,7 +140,6 @@ internal sealed class GroupTable(Ext4Volume volume)
         catch (CorruptVolumeException damage)
         {
             // One bad descriptor does not take its neighbours with it.
-            volume.NoteDamage();
             return new Group(this, number, default, damage);
         }
     }
