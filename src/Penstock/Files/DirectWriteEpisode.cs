@@ -211,7 +211,7 @@ internal sealed class DirectWriteEpisode
         // Rule 2.11: stale bytes between the old end and the write are zeroed first.
         if (_offset > size && !Scheduler.IsBroken(Rule.GapIsZeroed))
         {
-            await BufferedPath.ZeroGapAsync(_inode, size, _offset).ConfigureAwait(false);
+            await ZeroGapOnDeviceAsync(size).ConfigureAwait(false);
         }
 
         // Rule 2.12: recovery cuts the file back to its size if we do not get to publish it.
@@ -225,6 +225,22 @@ internal sealed class DirectWriteEpisode
         {
             handle.Stop();
         }
+    }
+
+    /// <summary>
+    /// The zeros go to the device before the write does: the gap may end in the very block where the write begins, and a page written
+    /// back later would put its zeros over the data.
+    /// </summary>
+    private async ValueTask ZeroGapOnDeviceAsync(long size)
+    {
+        await BufferedPath.ZeroGapAsync(_inode, size, _offset).ConfigureAwait(false);
+        IoFault fault = await Pages.WriteBackAsync(size, _offset - size).ConfigureAwait(false);
+        if (fault != IoFault.None)
+        {
+            throw new FileSystemException(fault, $"{_inode}: the gap before a direct write could not be zeroed: {fault.Describe()}");
+        }
+
+        await Pages.InvalidateAsync(size, _offset - size).ConfigureAwait(false);
     }
 
     private async ValueTask EnterGateAsync()
