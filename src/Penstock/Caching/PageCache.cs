@@ -110,12 +110,17 @@ internal sealed class PageCache
     /// <summary>A page lost a pin: it may be free now, or become evictable.</summary>
     internal void PageReleased(CachePage page, bool isFree)
     {
+        bool isRoom = isFree || !(page.IsDirty || page.IsUnderWriteback);
         if (isFree)
         {
             _arena.Return(page);
         }
 
-        _memoryWaiters.WakeOne();
+        if (isRoom)
+        {
+            // A dirty page is no room: its waiters hear of it when it is clean, or that it cannot be written.
+            _memoryWaiters.WakeOne();
+        }
     }
 
     /// <summary>Pages became dirty.</summary>

@@ -59,6 +59,13 @@ internal static class BufferedWritePath
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private static async ValueTask<IoResult> WriteLockedAsync(Inode inode, SegmentList memory, long start, long offset, long length)
     {
+        // While there is too much dirty data: before the lock, so that readers of attributes and others are not held up with the writer.
+        IoFault fault = await inode.FileSystem.PageCache.ThrottleAsync(inode.Pages!).ConfigureAwait(false);
+        if (fault != IoFault.None)
+        {
+            return IoResult.Failed(fault);
+        }
+
         await inode.Lock.AcquireExclusiveAsync().ConfigureAwait(false);
         try
         {
