@@ -117,7 +117,7 @@ public sealed class BlockChangeTests
             fixture.Device.HoldRule = o => o.Operation == DeviceOperation.Write;
             Task<IoFault> writeback = fixture.ForkAsync(() => inode.Pages!.WriteBackAsync(0, long.MaxValue));
             Task truncate = TruncatePath.SetSizeAsync(inode, 5000).AsTask();
-            await SettleAsync(fixture);
+            await fixture.SettleAsync();
             Assert.False(truncate.IsCompleted);
             Assert.NotEmpty(fixture.Device.Held);
             fixture.Device.ReleaseAll();
@@ -185,15 +185,6 @@ public sealed class BlockChangeTests
         Assert.Equal(fault, e.Fault);
     }
 
-    /// <summary>Lets everything run that can, from inside a test body.</summary>
-    private static async Task SettleAsync(PagesFixture fixture)
-    {
-        for (int i = 0; i < 200; i++)
-        {
-            await fixture.Scheduler.Yield();
-        }
-    }
-
     private static void WaitsForTheGate(Rule broken, Rule rule, Func<Inode, ValueTask> change)
     {
         var fixture = new PagesFixture(broken: broken);
@@ -203,7 +194,7 @@ public sealed class BlockChangeTests
             await PagesFixture.WriteAsync(inode, PagesFixture.Pattern(40_000, 1), 0);
             await inode.Gate.AcquireSharedAsync();
             Task task = change(inode).AsTask();
-            await SettleAsync(fixture);
+            await fixture.SettleAsync();
             Assert.Equal(broken == rule, task.IsCompleted);
             inode.Gate.ReleaseShared();
             await task;

@@ -83,6 +83,15 @@ internal sealed class PagesFixture
         return (bytes[..(int)result.Bytes], result);
     }
 
+    /// <summary>Lets everything run that can, from inside a test body.</summary>
+    public async Task SettleAsync()
+    {
+        for (int i = 0; i < 200; i++)
+        {
+            await Scheduler.Yield();
+        }
+    }
+
     /// <summary>Runs a part of a test beside it, as an operation of its own.</summary>
     public async Task<T> ForkAsync<T>(Func<ValueTask<T>> part)
     {
@@ -99,5 +108,13 @@ internal sealed class PagesFixture
             await body();
         });
         Assert.Empty(Scheduler.Recorder!.Violations);
+    }
+
+    /// <summary>A second volume with its own block size that shares the page cache.</summary>
+    public sealed class SecondVolume(PagesFixture fixture, int blockSize)
+    {
+        private readonly MemoryFileSystem _volume = new(new SimulatedDevice(fixture.Scheduler, 8 << 20), fixture.Cache, blockSize);
+
+        public MemoryInode CreateInode() => (MemoryInode)_volume.Create().Inode;
     }
 }

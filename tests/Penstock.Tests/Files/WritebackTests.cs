@@ -91,7 +91,7 @@ public sealed class WritebackTests
             await PagesFixture.WriteAsync(inode, PagesFixture.Pattern(4096, 4), 0);
             fixture.Device.HoldRule = o => o.Operation == DeviceOperation.Write;
             Task<IoFault> writeback = inode.Pages!.WriteBackAsync(0, long.MaxValue).AsTask();
-            await SettleAsync(fixture);
+            await fixture.SettleAsync();
             Assert.Single(fixture.Device.Held);
 
             // A crash now would leave this mapping, and poison behind it.
@@ -138,12 +138,12 @@ public sealed class WritebackTests
             inode.Blocks.FaultRule = what => what == "allocate" && ++allocations == 2 ? IoFault.DeviceFailed : IoFault.None;
             fixture.Device.HoldRule = o => o.Operation == DeviceOperation.Write;
             Task<IoFault> writeback = inode.Pages!.WriteBackAsync(0, long.MaxValue).AsTask();
-            await SettleAsync(fixture);
+            await fixture.SettleAsync();
             Assert.Single(fixture.Device.Held);
             Assert.Equal(broken != Rule.None, writeback.IsCompleted);
             fixture.Device.ReleaseAll();
             Assert.Equal(IoFault.DeviceFailed, await writeback);
-            await SettleAsync(fixture);
+            await fixture.SettleAsync();
         });
     }
 
@@ -291,14 +291,6 @@ public sealed class WritebackTests
         catch (FileSystemException e)
         {
             return e.Fault;
-        }
-    }
-
-    private static async Task SettleAsync(PagesFixture fixture)
-    {
-        for (int i = 0; i < 200; i++)
-        {
-            await fixture.Scheduler.Yield();
         }
     }
 }
