@@ -213,8 +213,11 @@ internal sealed partial class Namespace
             GroupId = inheritsGroup ? parent.GroupId : what.GroupId,
             DeviceNumber = what.DeviceNumber,
             LinkTarget = what.LinkTarget,
-            AccessAcl = accessAcl,
-            DefaultAcl = defaultAcl,
+            AccessAcl = ToMemory(accessAcl),
+            DefaultAcl = ToMemory(defaultAcl),
         };
     }
+
+    // Written out, since the implicit conversion makes an empty value of null.
+    private static ReadOnlyMemory<byte>? ToMemory(byte[]? value) => value is null ? default(ReadOnlyMemory<byte>?) : new ReadOnlyMemory<byte>(value);
 }
