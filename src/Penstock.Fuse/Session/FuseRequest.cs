@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Penstock.Fuse.Protocol;
 using Penstock.Fuse.Transport;
+using Penstock.Memory;
 
 namespace Penstock.Fuse.Session;
 
@@ -66,6 +67,9 @@ internal sealed unsafe class FuseRequest
 
     /// <summary>The data of a WRITE, on a page boundary.</summary>
     public Memory<byte> WriteData => _received!.Memory[..Math.Min(_tailLength, (int)Arguments<FuseWriteIn>().Size)];
+
+    /// <summary>The same as a segment: memory of our own, which any place may touch.</summary>
+    public IoSegment WriteSegment => new((nint)_received!.Payload, Math.Min(_tailLength, (int)Arguments<FuseWriteIn>().Size));
 
     /// <summary>Cancelled when the kernel interrupts the request. Asking for it costs an allocation: only long operations do.</summary>
     public CancellationToken Cancellation
@@ -142,6 +146,13 @@ internal sealed unsafe class FuseRequest
         Debug.Assert(_payload is null, "one payload for each reply");
         _payload = _session.Buffers.Rent(length);
         return _payload.Memory[..length];
+    }
+
+    /// <summary>The same as a segment.</summary>
+    public IoSegment RentPayloadSegment(int length)
+    {
+        RentPayload(length);
+        return new IoSegment((nint)_payload!.Payload, length);
     }
 
     /// <summary>Replies with the first bytes of the rented payload.</summary>

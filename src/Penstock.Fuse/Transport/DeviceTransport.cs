@@ -88,7 +88,7 @@ internal sealed unsafe class DeviceTransport : FuseTransport
     private void StartReader(int index)
     {
         Interlocked.Increment(ref _running);
-        new Thread(ReadRequests, maxStackSize: 512 * 1024) { IsBackground = true, Name = $"penstock-fuse-{index}" }.Start();
+        new Thread(ReadRequests) { IsBackground = true, Name = $"penstock-fuse-{index}" }.Start();
     }
 
     private void ReadRequests()

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using Penstock.Fuse.Protocol;
 using Penstock.Fuse.Session;
@@ -25,12 +24,12 @@ public sealed class NullServerTests : IDisposable
     public Task A_direct_request_on_a_cached_file_says_so_and_skips_the_kernels_cache() => Serve(new FuseMountOptions(), handler =>
     {
         string file = Path.Combine(_directory, "file");
-        Shell($"dd if=/dev/zero of={file} bs=64K count=2 conv=notrunc status=none");
-        Shell($"cat {file} > /dev/null");
+        Shell.Run($"dd if=/dev/zero of={file} bs=64K count=2 conv=notrunc status=none");
+        Shell.Run($"cat {file} > /dev/null");
         handler.Log.Clear();
-        Shell($"dd if={file} of=/dev/null bs=4K count=2 iflag=direct status=none");
-        Shell($"dd if=/dev/urandom of={file} bs=8K count=1 oflag=direct conv=notrunc status=none");
-        Shell($"cat {file} > /dev/null");
+        Shell.Run($"dd if={file} of=/dev/null bs=4K count=2 iflag=direct status=none");
+        Shell.Run($"dd if=/dev/urandom of={file} bs=8K count=1 oflag=direct conv=notrunc status=none");
+        Shell.Run($"cat {file} > /dev/null");
 
         LinuxOpenFlags direct = LinuxOpenFlagsOfThisMachine.Direct;
         Assert.Equal(2, handler.Log.Count(entry => entry is { Call: "read", Size: 4096 } && (entry.Flags & direct) != 0));
@@ -43,7 +42,7 @@ public sealed class NullServerTests : IDisposable
     [FuseFact]
     public Task An_error_of_fsync_reaches_the_program() => Serve(new FuseMountOptions(), _ =>
     {
-        (int code, string output) = Run($"dd if=/dev/zero of={_directory}/file bs=4K count=1 conv=notrunc,fsync");
+        (int code, string output) = Shell.Try($"dd if=/dev/zero of={_directory}/file bs=4K count=1 conv=notrunc,fsync");
 
         Assert.NotEqual(0, code);
         Assert.Contains("Input/output error", output, StringComparison.Ordinal);
@@ -68,7 +67,7 @@ public sealed class NullServerTests : IDisposable
     {
         using var server = new Server(_directory, new FuseMountOptions());
         await server.Session.Ready;
-        Shell($"umount {_directory}");
+        Shell.Run($"umount {_directory}");
 
         Assert.Equal(FuseEnd.Unmounted, await server.Session.Completion.WaitAsync(TimeSpan.FromSeconds(20)));
     }
@@ -76,13 +75,13 @@ public sealed class NullServerTests : IDisposable
     [FuseFact]
     public Task An_invalidation_makes_the_kernel_ask_again() => Serve(new FuseMountOptions(), handler =>
     {
-        Shell($"cat {_directory}/file");
+        Shell.Run($"cat {_directory}/file");
         handler.Log.Clear();
-        Shell($"cat {_directory}/file");
+        Shell.Run($"cat {_directory}/file");
         int before = handler.Log.Count;
         _server!.Session.Notifier.InvalidateInode(NullHandler.FileNode, 0, 0);
         _server.Session.Notifier.WaitUntilSent();
-        Shell($"cat {_directory}/file");
+        Shell.Run($"cat {_directory}/file");
 
         Assert.True(handler.Log.Count > before);
     });
@@ -92,14 +91,14 @@ public sealed class NullServerTests : IDisposable
     private void UseTheMount(NullHandler handler)
     {
         Assert.Contains("fuse.penstock", File.ReadAllText("/proc/mounts"), StringComparison.Ordinal);
-        Assert.Equal(["file"], Shell($"ls {_directory}").Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        Assert.Equal("hello", Shell($"cat {_directory}/file"));
-        Shell($"head -c 3000000 /dev/urandom > {Path.GetTempPath()}/penstock-null-data; dd if={Path.GetTempPath()}/penstock-null-data of={_directory}/file bs=1000000 status=none");
-        Shell($"cmp {Path.GetTempPath()}/penstock-null-data {_directory}/file; rm {Path.GetTempPath()}/penstock-null-data");
-        Assert.Equal("3000000 1969-12-31 23:59:59.000000000 +0000\n", Shell($"TZ=UTC stat -c '%s %y' {_directory}/file"));
+        Assert.Equal(["file"], Shell.Run($"ls {_directory}").Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal("hello", Shell.Run($"cat {_directory}/file"));
+        Shell.Run($"head -c 3000000 /dev/urandom > {Path.GetTempPath()}/penstock-null-data; dd if={Path.GetTempPath()}/penstock-null-data of={_directory}/file bs=1000000 status=none");
+        Shell.Run($"cmp {Path.GetTempPath()}/penstock-null-data {_directory}/file; rm {Path.GetTempPath()}/penstock-null-data");
+        Assert.Equal("3000000 1969-12-31 23:59:59.000000000 +0000\n", Shell.Run($"TZ=UTC stat -c '%s %y' {_directory}/file"));
         Assert.Contains(handler.Log, entry => entry is { Call: "write", Size: > 131072 });
-        Assert.Equal(1, Run($"cat {_directory}/absent").Code);
-        Assert.Equal("255\n", Shell($"stat -f -c %l {_directory}"));
+        Assert.Equal(1, Shell.Try($"cat {_directory}/absent").Code);
+        Assert.Equal("255\n", Shell.Run($"stat -f -c %l {_directory}"));
     }
 
     private async Task Serve(FuseMountOptions options, Action<NullHandler> use)
@@ -120,22 +119,6 @@ public sealed class NullServerTests : IDisposable
         Assert.Equal(FuseEnd.Unmounted, await server.Session.Completion.WaitAsync(TimeSpan.FromSeconds(20)));
         Assert.Equal(0, server.Session.InFlight);
         Assert.Empty(server.Defects);
-    }
-
-    private static string Shell(string command)
-    {
-        (int code, string output) = Run(command);
-        Assert.True(code == 0, $"{command}: {output}");
-        return output;
-    }
-
-    private static (int Code, string Output) Run(string command)
-    {
-        var start = new ProcessStartInfo("/bin/sh", ["-c", command + " 2>&1"]) { RedirectStandardOutput = true };
-        using Process process = Process.Start(start)!;
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output);
     }
 
     private sealed class Server : IDisposable

@@ -11,7 +11,7 @@ namespace Penstock.Testing.InMemory;
 /// contracts to be enough for a format that is not ext4, and lets the paths above be tested without one. Free blocks are poisoned, so
 /// that a read of one shows.
 /// </summary>
-internal sealed class MemoryFileSystem : FileSystem
+internal class MemoryFileSystem : FileSystem
 {
     /// <summary>What free blocks hold.</summary>
     public const byte Poison = 0xDB;

@@ -6,7 +6,7 @@ using Penstock.Mapping;
 namespace Penstock.Testing.InMemory;
 
 /// <summary>A regular file whose metadata is in memory and whose data is on a device.</summary>
-internal sealed class MemoryInode : Inode
+internal class MemoryInode : Inode
 {
     private readonly MemoryFileSystem _fileSystem;
     private readonly Dictionary<FileName, byte[]> _attributes = [];

@@ -81,6 +81,8 @@ public sealed class WireLayoutTests
         { nameof(FuseCopyFileRangeOut), 8, "BytesCopied=0" },
         { nameof(FuseIoCtlIn), 32, "Handle=0 Flags=8 Command=12 Argument=16 InSize=24 OutSize=28" },
         { nameof(FuseIoCtlOut), 16, "Result=0 Flags=4 InVectors=8 OutVectors=12" },
+        { nameof(FsXAttr), 28, "Flags=0 ExtentSize=4 Extents=8 ProjectId=12 CopyExtentSize=16" },
+        { nameof(FsTrimRange), 24, "Start=0 Length=8 MinimumLength=16" },
     };
 
     [Theory]

@@ -1,0 +1,178 @@
+using Microsoft.Win32.SafeHandles;
+using Penstock.Files;
+using Penstock.Fuse.Mounting;
+using Penstock.Fuse.Session;
+using Penstock.Fuse.Transport;
+
+namespace Penstock.Fuse;
+
+/// <summary>
+/// A volume that is mounted on a directory. The volume stays the caller's: dispose it after <see cref="Completion"/>, and not before,
+/// so that it stays locked until everything that programs wrote is on the device.
+/// </summary>
+/// <remarks>
+/// Threads: the mount has its own, which read the kernel's requests; no thread waits for a request. This process must not touch the
+/// mounted directory itself: a call that waits for the mount would wait for this process.
+/// </remarks>
+public sealed class Mount : IAsyncDisposable
+{
+    private const int LargestRequest = 1024 * 1024;
+
+    private readonly FileSystem _fileSystem;
+    private readonly MountPoint _mountPoint;
+    private readonly FuseSession _session;
+    private readonly VolumeHandler _handler;
+    private int _isDetached;
+
+    private Mount(FileSystem fileSystem, MountPoint mountPoint, FuseSession session, VolumeHandler handler)
+    {
+        _fileSystem = fileSystem;
+        _mountPoint = mountPoint;
+        _session = session;
+        _handler = handler;
+        Completion = CompleteAsync();
+    }
+
+    /// <summary>The full path of the directory.</summary>
+    public string Directory => _mountPoint.Directory;
+
+    /// <summary>
+    /// Completes when the mount is gone, by whomever it was taken off, and everything written through it is on the device. Fails
+    /// with the reason if something could not be written.
+    /// </summary>
+    public Task Completion { get; }
+
+    /// <summary>The invalidations to send when the volume is changed beside the mount.</summary>
+    internal FuseNotifier Notifier => _session.Notifier;
+
+    /// <summary>Files that programs have open on the mount.</summary>
+    internal int OpenFiles => _handler.OpenFiles;
+
+    /// <summary>Mounts a volume; returns when the mount answers.</summary>
+    /// <param name="names">The names of the volume.</param>
+    /// <param name="source">What the mount table shows as the source.</param>
+    /// <param name="directory">An existing directory.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    internal static async ValueTask<Mount> StartAsync(Namespace names, string source, string directory, MountOptions? options = null)
+    {
+        options ??= new MountOptions();
+        FileSystem fileSystem = names.FileSystem;
+        if (fileSystem.IsReadOnly)
+        {
+            options = options with { IsReadOnly = true };
+        }
+
+        var handler = new VolumeHandler(names, await names.GetRootAsync().ConfigureAwait(false), options);
+        FuseSession? session = null;
+        MountPoint? mountPoint = null;
+        try
+        {
+            mountPoint = MountPoint.Attach(directory, ToMountOptions(source, options), out SafeFileHandle device);
+            session = CreateSession(device, handler, options);
+            session.Start();
+            await session.Ready.ConfigureAwait(false);
+            return new Mount(fileSystem, mountPoint, session, handler);
+        }
+        catch
+        {
+            if (session is not null)
+            {
+                mountPoint!.TryDetach();
+                await session.Completion.ConfigureAwait(false);
+                session.Dispose();
+            }
+
+            await handler.EndAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Takes off what is mounted on a directory, whichever process serves it. That process still writes back afterwards: the
+    /// volume can be opened again once it has.
+    /// </summary>
+    /// <param name="directory">The directory.</param>
+    /// <returns>False if files on it are open; nothing has changed then.</returns>
+    /// <exception cref="FileSystemException">InvalidArgument: nothing is mounted there. NotPermitted: it is another user's.</exception>
+    public static bool TryUnmount(string directory) => MountPoint.TryDetach(Path.GetFullPath(directory));
+
+    /// <summary>Writes everything back and takes the mount off.</summary>
+    /// <exception cref="FileSystemException">Busy: programs have files open there; everything is written back, and the mount stays.
+    /// DeviceFailed, NoSpace: something could not be written.</exception>
+    public async ValueTask UnmountAsync()
+    {
+        // Most of it beforehand, so that the directory is gone for as short as can be before all is on the device.
+        if (!Completion.IsCompleted && !_fileSystem.IsReadOnly)
+        {
+            await SyncPath.SyncFileSystemAsync(_fileSystem).ConfigureAwait(false);
+        }
+
+        Detach();
+        await Completion.ConfigureAwait(false);
+    }
+
+    /// <summary>As <see cref="UnmountAsync"/>, if the mount is still there.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!Completion.IsCompleted)
+        {
+            await UnmountAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static FuseMountOptions ToMountOptions(string source, MountOptions options) => new()
+    {
+        Source = options.Source ?? source,
+        IsReadOnly = options.IsReadOnly,
+        AllowsOtherUsers = options.AllowsOtherUsers ?? (LinuxCalls.EffectiveUserId() == 0),
+        TrustsVolume = options.TrustsVolume,
+        MaxRead = LargestRequest,
+    };
+
+    private static FuseSession CreateSession(SafeFileHandle device, VolumeHandler handler, MountOptions options)
+    {
+        var sessionOptions = new FuseSessionOptions
+        {
+            MaxWrite = LargestRequest,
+            Readers = options.Readers,
+            UsesWritebackCache = options.UsesWritebackCache,
+            OnDefect = options.OnDefect,
+        };
+        var buffers = new WireBufferPool(LargestRequest, sessionOptions.BufferLimit);
+        var transport = new DeviceTransport(device, buffers, LargestRequest, options.Readers);
+        return new FuseSession(transport, buffers, handler, sessionOptions);
+    }
+
+    private void Detach()
+    {
+        if (Volatile.Read(ref _isDetached) != 0 || Completion.IsCompleted || _session.Completion.IsCompleted)
+        {
+            return;
+        }
+
+        if (!_mountPoint.TryDetach())
+        {
+            throw new FileSystemException(IoFault.Busy, $"{Directory}: files on it are open; close them and try again");
+        }
+
+        Volatile.Write(ref _isDetached, 1);
+    }
+
+    /// <summary>Whoever took the mount off: what the kernel left open is closed, and all is written back, before the volume may be let go.</summary>
+    private async Task CompleteAsync()
+    {
+        await _session.Completion.ConfigureAwait(false);
+        try
+        {
+            await _handler.EndAsync().ConfigureAwait(false);
+            if (!_fileSystem.IsReadOnly)
+            {
+                await SyncPath.SyncFileSystemAsync(_fileSystem).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            _session.Dispose();
+        }
+    }
+}

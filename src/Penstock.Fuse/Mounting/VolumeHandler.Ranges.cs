@@ -1,0 +1,92 @@
+using Penstock.Files;
+using Penstock.Fuse.Protocol;
+using Penstock.Fuse.Session;
+
+namespace Penstock.Fuse.Mounting;
+
+/// <content>Ranges of open files: fallocate, holes, copies.</content>
+internal sealed partial class VolumeHandler
+{
+    /// <summary>A copy is answered in pieces, so that a caller can be interrupted between them.</summary>
+    private const ulong MostToCopyAtOnce = 64 * 1024 * 1024;
+
+    public override async ValueTask<Errno> FAllocateAsync(FuseRequest request)
+    {
+        RequireWritable();
+        FuseFAllocateIn allocate = request.Arguments<FuseFAllocateIn>();
+        Inode inode = _files[allocate.Handle].Inode;
+        if (!IsRange(allocate.Offset, allocate.Length))
+        {
+            return Errno.EFBIG;
+        }
+
+        long offset = (long)allocate.Offset;
+        long length = (long)allocate.Length;
+        bool keepsSize = (allocate.Mode & LinuxAllocateMode.KeepSize) != 0;
+        ValueTask task = (allocate.Mode & ~LinuxAllocateMode.KeepSize) switch
+        {
+            LinuxAllocateMode.None => FallocatePath.AllocateAsync(inode, offset, length, keepsSize),
+            LinuxAllocateMode.PunchHole when keepsSize => FallocatePath.PunchAsync(inode, offset, length),
+            LinuxAllocateMode.ZeroRange => FallocatePath.ZeroRangeAsync(inode, offset, length, keepsSize),
+
+            // The kernel refuses collapse and insert on FUSE before they get here: it could not keep its own pages right.
+            _ => throw new FileSystemException(IoFault.NotSupported),
+        };
+        await task.ConfigureAwait(false);
+        return Errno.None;
+    }
+
+    public override async ValueTask<Errno> LSeekAsync(FuseRequest request)
+    {
+        FuseLSeekIn seek = request.Arguments<FuseLSeekIn>();
+        Inode inode = _files[seek.Handle].Inode;
+        if (seek.Offset > long.MaxValue)
+        {
+            return Errno.ENXIO;
+        }
+
+        long offset;
+        switch (seek.Whence)
+        {
+            case FuseLSeekIn.Data:
+                offset = await ExtentPath.SeekDataAsync(inode, (long)seek.Offset).ConfigureAwait(false);
+                break;
+            case FuseLSeekIn.Hole:
+                offset = await ExtentPath.SeekHoleAsync(inode, (long)seek.Offset).ConfigureAwait(false);
+                break;
+            default:
+                return Errno.EINVAL;
+        }
+
+        return request.Reply(new FuseLSeekOut { Offset = (ulong)offset });
+    }
+
+    public override async ValueTask<Errno> CopyFileRangeAsync(FuseRequest request)
+    {
+        IoResult result = await CopyAsync(request.Arguments<FuseCopyFileRangeIn>()).ConfigureAwait(false);
+        return result.IsFailed && result.Bytes == 0
+            ? Errno.From(result.Fault)
+            : request.Reply(new FuseWriteOut { Size = (uint)result.Bytes });
+    }
+
+    public override async ValueTask<Errno> CopyFileRange64Async(FuseRequest request)
+    {
+        IoResult result = await CopyAsync(request.Arguments<FuseCopyFileRangeIn>()).ConfigureAwait(false);
+        return result.IsFailed && result.Bytes == 0
+            ? Errno.From(result.Fault)
+            : request.Reply(new FuseCopyFileRangeOut { BytesCopied = (ulong)result.Bytes });
+    }
+
+    private ValueTask<IoResult> CopyAsync(in FuseCopyFileRangeIn copy)
+    {
+        RequireWritable();
+        Inode source = _files[copy.HandleIn].Inode;
+        Inode target = _files[copy.HandleOut].Inode;
+        ulong length = Math.Min(copy.Length, MostToCopyAtOnce);
+        return copy.Flags != 0 || !IsRange(copy.OffsetIn, length) || !IsRange(copy.OffsetOut, length)
+            ? new(IoResult.Failed(IoFault.InvalidArgument))
+            : CopyPath.CopyAsync(source, (long)copy.OffsetIn, target, (long)copy.OffsetOut, (long)length);
+    }
+
+    private static bool IsRange(ulong offset, ulong length) => offset <= long.MaxValue && length <= (ulong)long.MaxValue - offset;
+}

@@ -1,0 +1,188 @@
+using Penstock.Files;
+using Penstock.Fuse.Protocol;
+using Penstock.Fuse.Session;
+using Penstock.Mapping;
+
+namespace Penstock.Fuse.Mounting;
+
+/// <summary>
+/// Answers the kernel's requests from a volume. Knows the contracts of Files and no format. Access was checked by the kernel
+/// (default_permissions); what inode flags and the format forbid is checked below.
+/// </summary>
+/// <remarks>
+/// A request runs on its reader until it first waits, then wherever the core resumes it. Memory it touches is the request's own, never a
+/// program's, so every place may touch it.
+/// </remarks>
+internal sealed partial class VolumeHandler : FuseHandler
+{
+    private readonly FileSystem _fileSystem;
+    private readonly Namespace _names;
+    private readonly NodeTable _nodes;
+    private readonly HandleTable<OpenFile> _files = new();
+    private readonly MountOptions _options;
+    private readonly Inode _root;
+    private int _maxRead = 1024 * 1024;
+
+    // References that FORGET gave back and that are still being released, plus one until the end.
+    private int _releases = 1;
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="names">The volume's names.</param>
+    /// <param name="root">The root directory, with a reference that this now owns.</param>
+    /// <param name="options">How it is mounted.</param>
+    public VolumeHandler(Namespace names, Inode root, MountOptions options)
+    {
+        _names = names;
+        _fileSystem = names.FileSystem;
+        _root = root;
+        _nodes = new NodeTable(root);
+        _options = options;
+    }
+
+    /// <summary>Files that the kernel has open.</summary>
+    public int OpenFiles => _files.Count;
+
+    /// <summary>Nodes that the kernel knows, the root not counted.</summary>
+    public int KnownNodes => _nodes.Count;
+
+    private bool IsReadOnly => _options.IsReadOnly || _fileSystem.IsReadOnly;
+
+    public override void Initialized(FuseConnection connection) => _maxRead = connection.MaxWrite;
+
+    public override void Forget(ulong node, ulong lookups)
+    {
+        if (_nodes.Forget(node, lookups) is { } inode)
+        {
+            Interlocked.Increment(ref _releases);
+            _fileSystem.Scheduler.Start(() => ReleaseForgottenAsync(inode));
+        }
+    }
+
+    public override ValueTask<Errno> StatFsAsync(FuseRequest request)
+    {
+        VolumeStatistics statistics = _fileSystem.Statistics;
+        return new(request.Reply(new FuseStatFsOut
+        {
+            Blocks = statistics.Blocks,
+            BlocksFree = statistics.FreeBlocks,
+            BlocksAvailable = statistics.AvailableBlocks,
+            Files = statistics.Inodes,
+            FilesFree = statistics.FreeInodes,
+            BlockSize = (uint)statistics.BlockSize,
+            FragmentSize = (uint)statistics.BlockSize,
+            NameLength = FileName.MaxLength,
+        }));
+    }
+
+    public override async ValueTask<Errno> SyncFsAsync(FuseRequest request)
+    {
+        await SyncPath.SyncFileSystemAsync(_fileSystem).ConfigureAwait(false);
+        return Errno.None;
+    }
+
+    /// <summary>The session is over: closes what the kernel did not release, forgets what it did not forget. Called once, last.</summary>
+    public async ValueTask EndAsync()
+    {
+        foreach (OpenFile file in _files.RemoveAll())
+        {
+            await file.DisposeAsync().ConfigureAwait(false);
+        }
+
+        foreach (Inode inode in _nodes.ForgetAll())
+        {
+            await _fileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
+        }
+
+        EndRelease();
+        await _released.Task.ConfigureAwait(false);
+        await _fileSystem.Inodes.ReleaseAsync(_root).ConfigureAwait(false);
+    }
+
+    /// <summary>Deleting an unlinked file with its last reference can fail; the volume then keeps it on its orphan list.</summary>
+    private async Task ReleaseForgottenAsync(Inode inode)
+    {
+        try
+        {
+            await _fileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
+        }
+        catch (FileSystemException)
+        {
+        }
+        catch (Exception defect)
+        {
+            _options.OnDefect?.Invoke(defect);
+        }
+        finally
+        {
+            EndRelease();
+        }
+    }
+
+    private void EndRelease()
+    {
+        if (Interlocked.Decrement(ref _releases) == 0)
+        {
+            _released.TrySetResult();
+        }
+    }
+
+    private FileName NameOf(FuseRequest request) => FileName.From(request.Name.ToArray());
+
+    private Inode NodeOf(FuseRequest request) => _nodes[request.Header.NodeId];
+
+    private void RequireWritable()
+    {
+        if (IsReadOnly)
+        {
+            throw new FileSystemException(IoFault.ReadOnly);
+        }
+    }
+
+    /// <summary>Replies with an entry, and hands the caller's reference over to the table of nodes.</summary>
+    private async ValueTask<Errno> ReplyEntryAsync(FuseRequest request, Inode inode)
+    {
+        request.Reply(EntryOf(inode));
+        await AddLookupAsync(inode).ConfigureAwait(false);
+        return Errno.None;
+    }
+
+    private async ValueTask AddLookupAsync(Inode inode)
+    {
+        if (_nodes.AddLookup(inode))
+        {
+            await _fileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
+        }
+    }
+
+    private FuseEntryOut EntryOf(Inode inode)
+    {
+        (ulong nameSeconds, uint nameNanoseconds) = Lifetime(_options.NameLifetime);
+        (ulong seconds, uint nanoseconds) = LifetimeOfAttributes(inode);
+        return new FuseEntryOut
+        {
+            NodeId = _nodes.ToNode(inode.Number),
+            Generation = inode.Attributes.Generation,
+            EntryValid = nameSeconds,
+            EntryValidNanoseconds = nameNanoseconds,
+            AttrValid = seconds,
+            AttrValidNanoseconds = nanoseconds,
+            Attr = WireAttributes.ToFuseAttr(inode),
+        };
+    }
+
+    /// <summary>
+    /// A write takes setuid and setgid away here, and the kernel does not look: so it must ask each time whether they are still there, not
+    /// least before it runs such a program.
+    /// </summary>
+    private (ulong Seconds, uint Nanoseconds) LifetimeOfAttributes(Inode inode)
+    {
+        bool canLosePrivileges = inode.Kind == FileKind.Regular && (inode.Attributes.Mode & (ModeBits.SetUid | ModeBits.SetGid)) != 0;
+        return canLosePrivileges ? default : Lifetime(_options.AttributeLifetime);
+    }
+
+    private static (ulong Seconds, uint Nanoseconds) Lifetime(TimeSpan time)
+    {
+        long ticks = Math.Max(0, time.Ticks);
+        return ((ulong)(ticks / TimeSpan.TicksPerSecond), (uint)(ticks % TimeSpan.TicksPerSecond * 100));
+    }
+}
