@@ -9,6 +9,9 @@ internal enum MemoryFileKind
     /// <summary>Block-mapped, as in ext2 and ext3: a block is there or it is not.</summary>
     BlockMapped,
 
+    /// <summary>Extents, and content in the inode while it is small.</summary>
+    Inline,
+
     /// <summary>Protects itself (Rule 1.9): the no-locking way through the direct I/O engine.</summary>
     ProtectsItself,
 }

@@ -10,6 +10,7 @@ internal class MemoryInode : Inode
 {
     private readonly MemoryFileSystem _fileSystem;
     private readonly Dictionary<FileName, byte[]> _attributes = [];
+    private byte[]? _inline;
 
     public MemoryInode(MemoryFileSystem fileSystem, InodeNumber number, in InodeAttributes attributes, MemoryFileKind kind)
         : base(fileSystem, number, attributes, size: 0)
@@ -18,6 +19,7 @@ internal class MemoryInode : Inode
         MemoryKind = kind;
         Blocks = new MemoryMapper(fileSystem, canBeUnwritten: kind != MemoryFileKind.BlockMapped);
         Pages = new FilePages(this);
+        _inline = kind == MemoryFileKind.Inline ? [] : null;
     }
 
     public MemoryFileKind MemoryKind { get; }
@@ -42,13 +44,57 @@ internal class MemoryInode : Inode
 
     public override bool ProtectsItself => MemoryKind == MemoryFileKind.ProtectsItself;
 
+    public override bool HasInlineData => _inline is not null;
+
+    public override int InlineCapacity => 160;
+
     public override int OrphanCredits => 1;
 
     public override bool MayHaveCapabilities => _attributes.Count > 0;
 
+    public override void ReadInline(Span<byte> destination)
+    {
+        destination.Clear();
+        _inline.CopyTo(destination);
+    }
+
+    public override async ValueTask WriteInlineAsync(ReadOnlyMemory<byte> content)
+    {
+        await _fileSystem.Scheduler.Yield();
+        if (!HasInlineData || content.Length > InlineCapacity)
+        {
+            throw new InvalidOperationException($"{Number} takes no {content.Length} inline bytes.");
+        }
+
+        _inline = content.ToArray();
+    }
+
+    public override async ValueTask ConvertFromInlineAsync()
+    {
+        byte[] content = _inline!;
+        if (content.Length > 0)
+        {
+            Handle handle = await _fileSystem.Journal.BeginAsync(1);
+            BlockRun run = await Blocks.AllocateAsync(handle, default, 1, MapState.Mapped, fromReservation: false);
+            handle.Stop();
+            using var block = new AlignedBuffer(_fileSystem.BlockSize);
+            content.CopyTo(block.GetSpan());
+            await _fileSystem.Device.WriteAsync((long)run.Volume.Value * _fileSystem.BlockSize, block.Segment);
+        }
+
+        _inline = null;
+    }
+
     public override async ValueTask TruncateBlocksAsync(long newSize)
     {
         await _fileSystem.Scheduler.Yield();
+        if (_inline is { } inline)
+        {
+            _inline = inline[..(int)Math.Min(newSize, inline.Length)];
+            StoredSize = newSize;
+            return;
+        }
+
         await FreeAsync((ulong)((newSize + _fileSystem.BlockSize - 1) / _fileSystem.BlockSize), ulong.MaxValue);
         StoredSize = newSize;
     }

@@ -14,6 +14,7 @@ public sealed class BlockChangeTests
     [InlineData(MemoryFileKind.Extents, 1024)]
     [InlineData(MemoryFileKind.Extents, 4096)]
     [InlineData(MemoryFileKind.Extents, 16384)]
+    [InlineData(MemoryFileKind.Inline, 1024)]
     [InlineData(MemoryFileKind.BlockMapped, 1024)]
     [InlineData(MemoryFileKind.BlockMapped, 4096)]
     internal void Random_changes_agree_with_an_array(MemoryFileKind kind, int blockSize)
@@ -177,6 +178,56 @@ public sealed class BlockChangeTests
             Assert.Equal(PagesFixture.Pattern(5000, 1), await PagesFixture.ReadAsync(inode, 50_000, 5000));
             Assert.Equal(25, inode.Blocks.BlockCount);
         });
+    }
+
+    [Fact]
+    public void Inline_content_is_kept_in_the_inode_until_it_outgrows_it()
+    {
+        var fixture = new PagesFixture();
+        MemoryInode inode = fixture.CreateInode(MemoryFileKind.Inline);
+        byte[] expected = [.. PagesFixture.Pattern(50, 1), .. new byte[70]];
+        fixture.Run(async () =>
+        {
+            await PagesFixture.WriteAsync(inode, PagesFixture.Pattern(100, 1), 0);
+            await DropAsync(inode);
+            await TruncatePath.SetSizeAsync(inode, 50);
+            await DropAsync(inode);
+            await TruncatePath.SetSizeAsync(inode, 120);
+            await DropAsync(inode);
+            Assert.Equal(expected, await PagesFixture.ReadAsync(inode, 0, 1000));
+            Assert.Equal(120, inode.StoredSize);
+            Assert.True(inode.HasInlineData);
+            Assert.Empty(fixture.Device.Operations);
+
+            await PagesFixture.WriteAsync(inode, PagesFixture.Pattern(5000, 2), 120);
+            Assert.False(inode.HasInlineData);
+            expected = [.. expected, .. PagesFixture.Pattern(5000, 2)];
+            Assert.Equal(expected, await PagesFixture.ReadAsync(inode, 0, 10_000));
+            await DropAsync(inode);
+            Assert.Equal(expected, await PagesFixture.ReadAsync(inode, 0, 10_000));
+        });
+    }
+
+    [Fact]
+    public void Rule_2_8_a_change_of_the_mappings_kind_drains_direct_io()
+    {
+        var fixture = new PagesFixture();
+        MemoryInode inode = fixture.CreateInode(MemoryFileKind.Inline);
+        fixture.Scheduler.Run(async () =>
+        {
+            await inode.Gate.AcquireSharedAsync();
+            Task<IoResult> write = PagesFixture.WriteAsync(inode, PagesFixture.Pattern(5000, 2), 0);
+            await fixture.SettleAsync();
+            Assert.False(write.IsCompleted);
+            inode.Gate.ReleaseShared();
+            Assert.Equal(5000, (await write).Bytes);
+        });
+    }
+
+    private static async Task DropAsync(MemoryInode inode)
+    {
+        Assert.Equal(IoFault.None, await inode.Pages!.WriteBackAsync(0, long.MaxValue));
+        Assert.True(await inode.Pages!.InvalidateAsync(0, long.MaxValue));
     }
 
     private static async Task FailsAsync(IoFault fault, Func<ValueTask> change)
