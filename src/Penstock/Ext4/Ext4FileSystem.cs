@@ -87,7 +87,8 @@ internal sealed partial class Ext4FileSystem : FileSystem
             : device.IsReadOnly ? "the device is read-only"
             : FeaturePolicy.FindReadOnlyReason(superblock, device.Name);
 
-        var fileSystem = new Ext4FileSystem(device, pageCache, new Ext4Volume(device, superblock), reason, options);
+        var volume = new Ext4Volume(device, superblock) { DiscardsFreedBlocks = options.DiscardsFreedBlocks };
+        var fileSystem = new Ext4FileSystem(device, pageCache, volume, reason, options);
         try
         {
             await fileSystem.StartAsync().ConfigureAwait(false);

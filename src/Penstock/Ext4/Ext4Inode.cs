@@ -77,7 +77,15 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
 
     bool IBlockMapOwner.IsDirectory => Kind is FileKind.Directory or FileKind.SymbolicLink;
 
-    public Span<byte> BlockField => _record.BlockField;
+    public ReadOnlySpan<byte> BlockField => _record.BlockField;
+
+    public void SetBlockField(ReadOnlySpan<byte> field)
+    {
+        lock (_recordLatch)
+        {
+            field.CopyTo(_record.BlockField);
+        }
+    }
 
     public bool Is(InodeFlags flags) => (_record.Flags & flags) != 0;
 

@@ -9,6 +9,9 @@ internal sealed record Ext4OpenOptions
     /// <summary>Whether allocations may use the blocks kept for root.</summary>
     public bool MayUseRootReserve { get; init; }
 
+    /// <summary>Whether freed blocks are discarded once the change that freed them is on the device.</summary>
+    public bool DiscardsFreedBlocks { get; init; }
+
     /// <summary>Where it is mounted, for s_last_mounted; null leaves that field alone.</summary>
     public string? MountedOn { get; init; }
 

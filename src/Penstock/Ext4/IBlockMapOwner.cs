@@ -6,8 +6,8 @@ namespace Penstock.Ext4;
 
 /// <summary>What a block mapper needs of the inode whose blocks it maps.</summary>
 /// <remarks>
-/// <see cref="BlockField"/> is read and changed under the mapper's lock only; whoever stores the inode meanwhile for another reason may copy half
-/// a change, which is harmless: the mapper's own store follows in the same transaction, on failures too.
+/// <see cref="BlockField"/> is read and changed under the mapper's lock only. Whoever stores the inode meanwhile for another reason finds
+/// it before a change or after it, never half-way: it is replaced as a whole, under the latch of the inode's record.
 /// </remarks>
 internal interface IBlockMapOwner
 {
@@ -19,7 +19,10 @@ internal interface IBlockMapOwner
     bool IsDirectory { get; }
 
     /// <summary>i_block: 60 bytes.</summary>
-    Span<byte> BlockField { get; }
+    ReadOnlySpan<byte> BlockField { get; }
+
+    /// <summary>Replaces i_block; the next <see cref="StoreAsync"/> stores it.</summary>
+    void SetBlockField(ReadOnlySpan<byte> field);
 
     /// <summary>The size in bytes, a hint for where and how much to allocate.</summary>
     long Size { get; }

@@ -42,7 +42,12 @@ internal sealed class TestMapOwner : IBlockMapOwner
 
     public bool IsDirectory { get; }
 
-    public Span<byte> BlockField => _record.BlockField;
+    public ReadOnlySpan<byte> BlockField => _record.BlockField;
+
+    /// <summary>The bytes of i_block, for a test that damages them.</summary>
+    public Span<byte> RawBlockField => _record.BlockField;
+
+    public void SetBlockField(ReadOnlySpan<byte> field) => field.CopyTo(_record.BlockField);
 
     public long Size
     {

@@ -126,10 +126,10 @@ public sealed class HostileVolumeTests
         switch (random.Next(6))
         {
             case 0:
-                tree.BlockField[random.Next(60)] = Byte(random);
+                tree.RawBlockField[random.Next(60)] = Byte(random);
                 break;
             case 1:
-                map.BlockField[random.Next(60)] = Byte(random);
+                map.RawBlockField[random.Next(60)] = Byte(random);
                 break;
             case 2:
                 MutateBlock(volume, LittleEndian.U32(map.BlockField, 4 * random.Next(12, 15)), random, _ => { });
@@ -222,7 +222,7 @@ public sealed class HostileVolumeTests
     }
 
     private static void SetRootDepth(TestMapOwner owner, ushort depth) =>
-        (ExtentHeader.Read(owner.BlockField) with { Depth = depth }).WriteTo(owner.BlockField);
+        (ExtentHeader.Read(owner.BlockField) with { Depth = depth }).WriteTo(owner.RawBlockField);
 
     private static byte[] Peek(TestVolume volume, VolumeBlock block) => volume.Device.Peek((long)block.Value * 1024, 1024);
 

@@ -93,7 +93,10 @@ internal sealed class ExtentShift(ExtentTree tree, ExtentSplice splice)
         }
         else
         {
-            MoveKeys(tree.Owner.BlockField, from, count, move);
+            Span<byte> root = stackalloc byte[InodeRecord.BlockFieldSize];
+            tree.Owner.BlockField.CopyTo(root);
+            MoveKeys(root, from, count, move);
+            tree.Owner.SetBlockField(root);
         }
 
         if (from == 0)

@@ -364,7 +364,10 @@ internal sealed class ExtentSplice(ExtentTree tree)
         }
         else
         {
-            WriteTo(tree.Owner.BlockField, header, entries);
+            Span<byte> root = stackalloc byte[InodeRecord.BlockFieldSize];
+            tree.Owner.BlockField.CopyTo(root);
+            WriteTo(root, header, entries);
+            tree.Owner.SetBlockField(root);
         }
     }
 
@@ -388,7 +391,10 @@ internal sealed class ExtentSplice(ExtentTree tree)
         }
         else
         {
-            LittleEndian.U32(tree.Owner.BlockField, offset, key);
+            Span<byte> root = stackalloc byte[InodeRecord.BlockFieldSize];
+            tree.Owner.BlockField.CopyTo(root);
+            LittleEndian.U32(root, offset, key);
+            tree.Owner.SetBlockField(root);
         }
     }
 

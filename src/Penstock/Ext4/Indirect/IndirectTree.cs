@@ -96,7 +96,10 @@ internal sealed class IndirectTree(Ext4Volume volume, IBlockMapOwner owner)
     {
         if (level == 0)
         {
-            Write(owner.BlockField, index, count, first);
+            Span<byte> field = stackalloc byte[InodeRecord.BlockFieldSize];
+            owner.BlockField.CopyTo(field);
+            Write(field, index, count, first);
+            owner.SetBlockField(field);
             return;
         }
 
