@@ -21,5 +21,11 @@ public sealed record VolumeOptions
     /// <inheritdoc cref="UserId"/>
     public uint GroupId { get; init; }
 
+    /// <summary>Where the volume is being mounted, to be recorded on it as the kernel does; null records nothing.</summary>
+    internal string? MountedOn { get; init; }
+
+    /// <summary>A page cache of its own; null for the one of the process.</summary>
+    internal Caching.PageCache? PageCache { get; init; }
+
     internal Execution.Scheduler Scheduler { get; init; } = Execution.Scheduler.Default;
 }

@@ -72,6 +72,19 @@ internal sealed class WritebackErrors(Scheduler scheduler)
         }
     }
 
+    /// <summary>
+    /// Notes that a page could not be dropped after a direct write, so that cache and device disagree (Rule 2.6). Syncs tell of it; no data of
+    /// a later write-back is in question, so direct I/O is not stopped by it.
+    /// </summary>
+    public void RecordDisagreement()
+    {
+        lock (_latch)
+        {
+            _last++;
+            _fault = IoFault.DeviceFailed;
+        }
+    }
+
     /// <summary>The error that no write-back has reported to its caller yet; reported by this call.</summary>
     public IoFault TakePending()
     {

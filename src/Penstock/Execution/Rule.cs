@@ -99,6 +99,9 @@ internal enum Rule
     /// <summary>3.5: freed blocks are not reused before the change that freed them is on the device.</summary>
     FreedBlocksWaitForCommit,
 
+    /// <summary>3.3: a buffered write waits for direct I/O in flight.</summary>
+    BufferedWriteWaitsForDirectIo,
+
     /// <summary>3.4: an invalidation never drops a dirty page.</summary>
     InvalidationKeepsDirtyPages,
 

@@ -66,9 +66,20 @@ internal static class BufferedWritePath
             return IoResult.Failed(fault);
         }
 
-        await inode.Lock.AcquireExclusiveAsync().ConfigureAwait(false);
+        // Rules 1.8 and 1.9: the inode lock is not touched where a file protects itself, and a device has nothing to protect.
+        bool locks = !inode.ProtectsItself;
+        if (locks)
+        {
+            await inode.Lock.AcquireExclusiveAsync().ConfigureAwait(false);
+        }
+
         try
         {
+            if (locks && !inode.FileSystem.Scheduler.IsBroken(Execution.Rule.BufferedWriteWaitsForDirectIo))
+            {
+                await WaitForDirectIoAsync(inode).ConfigureAwait(false);
+            }
+
             long size = inode.Size;
             long at = offset < 0 ? size : offset;
             length = FileChecks.LimitLength(inode, at, length);
@@ -88,7 +99,23 @@ internal static class BufferedWritePath
         }
         finally
         {
-            inode.Lock.ReleaseExclusive();
+            if (locks)
+            {
+                inode.Lock.ReleaseExclusive();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Invariant 3.3: a page that is filled and dirtied while a direct write of its other bytes is in flight would write the old ones back over
+    /// it. New direct I/O cannot start: the inode lock is held exclusively.
+    /// </summary>
+    private static async ValueTask WaitForDirectIoAsync(Inode inode)
+    {
+        if (inode.Gate.IsHeld)
+        {
+            await inode.Gate.AcquireExclusiveAsync().ConfigureAwait(false);
+            inode.Gate.ReleaseExclusive();
         }
     }
 }

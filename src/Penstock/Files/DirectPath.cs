@@ -49,11 +49,12 @@ internal static class DirectPath
             {
                 await inode.Lock.AcquireSharedAsync().ConfigureAwait(false);
                 holdsLock = true;
-                IoFault fault = await PrepareAsync(inode, offset, memory.Length).ConfigureAwait(false);
-                if (fault != IoFault.None)
-                {
-                    return IoResult.Failed(fault);
-                }
+            }
+
+            IoFault fault = await PrepareAsync(inode, offset, memory.Length).ConfigureAwait(false);
+            if (fault != IoFault.None)
+            {
+                return IoResult.Failed(fault);
             }
 
             if (!inode.AllowsDirectIo)
@@ -73,7 +74,11 @@ internal static class DirectPath
             FileSystemException? failure = await SubmitAsync(request, device, inode.Mapper!, offset, wanted).ConfigureAwait(false);
 
             // Rule 1.4: all mapping and submission is done; the lock is not held while waiting for the device.
-            ReleaseLock(inode, ref holdsLock, Rule.InodeLockReleasedAtSubmission);
+            if (!device.Scheduler.IsBroken(Rule.InodeLockReleasedAtSubmission))
+            {
+                ReleaseLock(inode, ref holdsLock);
+            }
+
             ReleaseGateEarlyIfBroken(inode, ref holdsGate);
             IoResult result = await request.Completion.ConfigureAwait(false);
 
@@ -156,9 +161,9 @@ internal static class DirectPath
         return new IoResult(bytes, result.Fault);
     }
 
-    private static void ReleaseLock(Inode inode, ref bool holdsLock, Rule rule)
+    private static void ReleaseLock(Inode inode, ref bool holdsLock)
     {
-        if (holdsLock && !inode.FileSystem.Scheduler.IsBroken(rule))
+        if (holdsLock)
         {
             inode.Lock.ReleaseShared();
             holdsLock = false;
@@ -173,6 +178,6 @@ internal static class DirectPath
             holdsGate = false;
         }
 
-        ReleaseLock(inode, ref holdsLock, Rule.None);
+        ReleaseLock(inode, ref holdsLock);
     }
 }

@@ -78,8 +78,18 @@ internal sealed class DirectWriteEpisode
         try
         {
             // Rule 1.7: the direct part ends with everything released; a fallback starts anew.
-            DirectOutcome outcome = await RunDirectAsync().ConfigureAwait(false);
-            ReleaseAll();
+            DirectOutcome outcome;
+            try
+            {
+                outcome = await RunDirectAsync().ConfigureAwait(false);
+            }
+            finally
+            {
+                LeaveGate();
+                await ForgetOrphanAsync().ConfigureAwait(false);
+                ReleaseAll();
+            }
+
             if (!outcome.MustFallBack)
             {
                 return outcome.Result;
@@ -111,6 +121,9 @@ internal sealed class DirectWriteEpisode
         }
 
         FileTimes.Modified(_inode);
+
+        // Before the write-back: zeroing the gap dirties a page that the write may share.
+        await PrepareExtensionAsync().ConfigureAwait(false);
         IoFault fault = await WriteBackRangeAsync().ConfigureAwait(false);
         if (fault != IoFault.None)
         {
@@ -122,7 +135,6 @@ internal sealed class DirectWriteEpisode
             return DirectOutcome.FallBack(0);
         }
 
-        await PrepareExtensionAsync().ConfigureAwait(false);
         await EnterGateAsync().ConfigureAwait(false);
         return await TransferAsync().ConfigureAwait(false);
     }
@@ -152,8 +164,19 @@ internal sealed class DirectWriteEpisode
             DirectPath.ReleaseGateEarlyIfBroken(_inode, ref _holdsGate);
             PublishSizeEarlyIfBroken();
             IoResult result = await request.Completion.ConfigureAwait(false);
-            result = await EndOfIoAsync(request, write, result, reserved).ConfigureAwait(false);
-            reserved = null;
+            try
+            {
+                ReservedHandle? spent = reserved;
+                reserved = null;
+                result = await EndOfIoAsync(request, write, result, spent).ConfigureAwait(false);
+            }
+            catch (FileSystemException e)
+            {
+                // The data has landed, but nothing leads to it: not a byte counts.
+                failure = e;
+                result = IoResult.Failed(e.Fault);
+            }
+
             await InvalidateAfterAsync().ConfigureAwait(false);
             LeaveGate();
             await CutBackAsync(write, result).ConfigureAwait(false);
@@ -196,7 +219,7 @@ internal sealed class DirectWriteEpisode
         if (!Scheduler.IsBroken(Rule.InvalidateAfterWrite)
             && !await Pages.InvalidateAsync(_offset, _length).ConfigureAwait(false))
         {
-            Pages.Errors.Record(IoFault.DeviceFailed);
+            Pages.Errors.RecordDisagreement();
         }
     }
 
@@ -338,35 +361,53 @@ internal sealed class DirectWriteEpisode
     /// <summary>Rule 2.12: blocks beyond the size that a failed extension left are freed.</summary>
     private async ValueTask CutBackAsync(DirectWrite write, IoResult result)
     {
+        if (!_isOrphan || !write.HasAllocated || result.Bytes >= _length || Scheduler.IsBroken(Rule.FailedExtensionIsCutBack))
+        {
+            return;
+        }
+
+        await _inode.Gate.AcquireExclusiveAsync().ConfigureAwait(false);
+        await _inode.Invalidation.AcquireExclusiveAsync().ConfigureAwait(false);
+        try
+        {
+            await _inode.TruncateBlocksAsync(_inode.Size).ConfigureAwait(false);
+        }
+        catch (FileSystemException)
+        {
+            // Recovery will cut the file back: the note stays. The write's own fault is what the caller is told.
+            _isOrphan = false;
+        }
+        finally
+        {
+            _inode.Invalidation.ReleaseExclusive();
+            _inode.Gate.ReleaseExclusive();
+        }
+    }
+
+    /// <summary>Takes the orphan note back, unless what it stands for is still to be done. The inode lock is held.</summary>
+    private async ValueTask ForgetOrphanAsync()
+    {
         if (!_isOrphan)
         {
             return;
         }
 
-        if (write.HasAllocated && result.Bytes < _length && !Scheduler.IsBroken(Rule.FailedExtensionIsCutBack))
+        _isOrphan = false;
+        try
         {
-            await _inode.Gate.AcquireExclusiveAsync().ConfigureAwait(false);
-            await _inode.Invalidation.AcquireExclusiveAsync().ConfigureAwait(false);
+            Handle handle = await _inode.FileSystem.Journal.BeginAsync(_inode.OrphanCredits).ConfigureAwait(false);
             try
             {
-                await _inode.TruncateBlocksAsync(_inode.Size).ConfigureAwait(false);
+                await _inode.RemoveOrphanAsync(handle).ConfigureAwait(false);
             }
             finally
             {
-                _inode.Invalidation.ReleaseExclusive();
-                _inode.Gate.ReleaseExclusive();
+                handle.Stop();
             }
         }
-
-        Handle handle = await _inode.FileSystem.Journal.BeginAsync(_inode.OrphanCredits).ConfigureAwait(false);
-        try
+        catch (FileSystemException)
         {
-            await _inode.RemoveOrphanAsync(handle).ConfigureAwait(false);
-            _isOrphan = false;
-        }
-        finally
-        {
-            handle.Stop();
+            // The volume takes no changes any more; recovery finds a file that needs no cutting.
         }
     }
 

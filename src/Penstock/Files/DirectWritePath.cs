@@ -156,7 +156,7 @@ internal static class DirectWritePath
             await inode.EndDirectWriteAsync(offset, result.Bytes, request.UnwrittenRuns).ConfigureAwait(false);
             if (!await pages.InvalidateAsync(offset, length).ConfigureAwait(false))
             {
-                pages.Errors.Record(IoFault.DeviceFailed);
+                pages.Errors.RecordDisagreement();
             }
 
             return failure is not null && result.Bytes == 0 ? throw failure : result;

@@ -17,8 +17,8 @@ internal readonly record struct NewInode
     public ReadOnlyMemory<byte> LinkTarget { get; init; }
 
     /// <summary>The value of system.posix_acl_access, inherited, or null.</summary>
-    public ReadOnlyMemory<byte>? AccessAcl { get; init; }
+    public byte[]? AccessAcl { get; init; }
 
     /// <summary>The value of system.posix_acl_default, inherited, or null.</summary>
-    public ReadOnlyMemory<byte>? DefaultAcl { get; init; }
+    public byte[]? DefaultAcl { get; init; }
 }

@@ -52,6 +52,12 @@ internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
             return ValueTask.CompletedTask;
         }
 
+        if (inner.IsCompleted)
+        {
+            // Failed already; to wait for it would only send it through the runtime's pool.
+            return new ValueTask(inner.AsTask());
+        }
+
         UserOperation<T> operation = Begin(inner, scheduler, continueInline);
         return new ValueTask(operation, operation._core.Version);
     }

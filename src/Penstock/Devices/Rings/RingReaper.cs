@@ -18,6 +18,12 @@ internal sealed unsafe class RingReaper : IDisposable
 {
     private const ulong WakeUserData = ulong.MaxValue;
 
+    /// <summary>
+    /// After so many completions, what they submitted is sent on, so that the device does not idle while the rest are worked off. Measured
+    /// with 4 KiB random reads at depth 32: 97k a second with 4, 98k with 1 (and more processor time), 84k with 16, 82k with no limit; fio 103k.
+    /// </summary>
+    private const int BatchLength = 4;
+
     private readonly Ring _ring;
     private readonly EventFd _wake;
     private readonly TransferStep _step;
@@ -213,6 +219,7 @@ internal sealed unsafe class RingReaper : IDisposable
 
     private void Reap()
     {
+        int finished = 0;
         foreach (Completion completion in _ring.Completions)
         {
             if (completion.UserData == WakeUserData)
@@ -222,7 +229,20 @@ internal sealed unsafe class RingReaper : IDisposable
             else
             {
                 Finish(_slots.Find(completion.UserData), completion.Result);
+                if (++finished % BatchLength == 0)
+                {
+                    SendOn();
+                }
             }
+        }
+    }
+
+    private void SendOn()
+    {
+        PrepareWaiting();
+        if (_ring.PreparedCount > 0)
+        {
+            Judge(_ring.Submit());
         }
     }
 

@@ -1,0 +1,272 @@
+using System.Runtime.CompilerServices;
+using Penstock.Caching;
+using Penstock.Devices;
+using Penstock.Ext4;
+using Penstock.Files;
+
+namespace Penstock;
+
+/// <summary>
+/// An open volume: a file system in this process. Every member may be called from any thread, any number at once. Paths start at the
+/// volume's root. Closing writes everything back.
+/// </summary>
+public sealed partial class Volume : IAsyncDisposable
+{
+    private readonly VolumeOptions _options;
+    private readonly PathWalk _walk;
+    private int _isClosed;
+
+    private Volume(FileSystem fileSystem, VolumeOptions options)
+    {
+        FileSystem = fileSystem;
+        Names = new Namespace(fileSystem);
+        _walk = new PathWalk(Names);
+        _options = options;
+    }
+
+    /// <summary>The device as it was named.</summary>
+    public string Name => FileSystem.Device.Name;
+
+    /// <summary>The format: "ext2", "ext3", "ext4".</summary>
+    public string FormatName => FileSystem.FormatName;
+
+    /// <summary>Which path to the device is in use, and why: io_uring with O_DIRECT, or the portable one.</summary>
+    public string DeviceDescription => FileSystem.Device.Description;
+
+    /// <summary>Why nothing can be written, or null if everything can.</summary>
+    public string? ReadOnlyReason => FileSystem.ReadOnlyReason;
+
+    /// <summary>Sizes and free space, at this moment.</summary>
+    public VolumeStatistics Statistics => FileSystem.Statistics;
+
+    internal FileSystem FileSystem { get; }
+
+    internal Namespace Names { get; }
+
+    /// <summary>Opens a volume.</summary>
+    /// <param name="name">An image file, a block device, <c>IMAGE#N</c> for a partition, or <c>mem:SIZE</c>.</param>
+    /// <param name="options">How to open it; for reading and writing if null.</param>
+    /// <param name="cancellationToken">Honoured until the device is open.</param>
+    /// <exception cref="DeviceException">The device cannot be opened, is in use, or fails.</exception>
+    /// <exception cref="CorruptVolumeException">No volume that is known here, or a damaged one.</exception>
+    /// <exception cref="UnsupportedFeatureException">The volume needs what this version cannot do.</exception>
+    public static async ValueTask<Volume> OpenAsync(
+        string name, VolumeOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        cancellationToken.ThrowIfCancellationRequested();
+        options ??= VolumeOptions.Default;
+        BlockDevice device = await DeviceOpener.OpenAsync(
+            name, new DeviceOptions { Scheduler = options.Scheduler, IsReadOnly = options.IsReadOnly }).ConfigureAwait(false);
+        try
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return await OpenAsync(device, options).ConfigureAwait(false);
+        }
+        catch
+        {
+            await device.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Opens the volume on a device, which then belongs to it.</summary>
+    internal static async ValueTask<Volume> OpenAsync(BlockDevice device, VolumeOptions options)
+    {
+        PageCache pages = options.PageCache ?? PageCache.GetShared(device.Scheduler, options.PageCacheBytes ?? 0);
+        var ext4 = new Ext4OpenOptions { IsReadOnly = options.IsReadOnly, MayUseRootReserve = true, MountedOn = options.MountedOn };
+        FileSystem fileSystem = await Ext4FileSystem.OpenAsync(device, pages, ext4).ConfigureAwait(false);
+        return new Volume(fileSystem, options);
+    }
+
+    /// <summary>Opens a file, and makes it if <paramref name="mode"/> says so. Symbolic links are followed.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="mode">Whether it must exist, must not, is cut to nothing; Append adds <see cref="IoOptions.Append"/>.</param>
+    /// <param name="access">For reading, writing or both.</param>
+    /// <param name="options">The options of requests that name none.</param>
+    /// <param name="permissions">The permissions of a file that is made.</param>
+    /// <param name="cancellationToken">Honoured until the work begins.</param>
+    /// <exception cref="FileSystemException">NotFound, Exists, IsADirectory, ReadOnly, NotPermitted, NoSpace, …</exception>
+    public async ValueTask<OpenFile> OpenFileAsync(
+        string path,
+        FileMode mode,
+        FileAccess access,
+        IoOptions options = IoOptions.None,
+        UnixFileMode permissions = (UnixFileMode)0x1A4,
+        CancellationToken cancellationToken = default)
+    {
+        Enter(cancellationToken);
+        if (mode == FileMode.Append)
+        {
+            options |= IoOptions.Append;
+        }
+
+        Inode inode = await FindOrMakeAsync(path, mode, permissions).ConfigureAwait(false);
+        try
+        {
+            RequireOpenable(inode, path, access, options);
+            var file = new OpenFile(inode, access, options);
+            if (mode is FileMode.Truncate or FileMode.Create && inode.Size > 0)
+            {
+                await file.SetLengthAsync(0, cancellationToken).ConfigureAwait(false);
+            }
+
+            return file;
+        }
+        catch
+        {
+            await FileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>What is known of a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="followLink">Whether a symbolic link at the end is followed, or is itself what is asked for.</param>
+    /// <exception cref="FileSystemException">NotFound, NotADirectory, TooManySymlinks.</exception>
+    public async ValueTask<FileDetails> GetDetailsAsync(string path, bool followLink = true)
+    {
+        Enter();
+        Inode inode = await _walk.FindAsync(path, followLink).ConfigureAwait(false);
+        try
+        {
+            return new FileDetails(inode);
+        }
+        finally
+        {
+            await FileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Whether a path leads to something.</summary>
+    public async ValueTask<bool> ExistsAsync(string path)
+    {
+        try
+        {
+            await GetDetailsAsync(path, followLink: false).ConfigureAwait(false);
+            return true;
+        }
+        catch (FileSystemException e) when (e.Fault is IoFault.NotFound or IoFault.NotADirectory)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The entries of a directory, without "." and "..", in an order that stays the same while others come and go.</summary>
+    /// <exception cref="FileSystemException">NotFound, NotADirectory.</exception>
+    public async IAsyncEnumerable<VolumeEntry> EnumerateAsync(
+        string path, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        Enter(cancellationToken);
+        Inode directory = await _walk.FindAsync(path).ConfigureAwait(false);
+        try
+        {
+            var listing = new DirectoryBatch();
+            do
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                listing.Begin();
+                await Names.ReadDirectoryAsync(directory, listing.Position, listing).ConfigureAwait(false);
+                foreach (VolumeEntry entry in listing.Entries)
+                {
+                    yield return entry;
+                }
+            }
+            while (listing.HasMore);
+        }
+        finally
+        {
+            await FileSystem.Inodes.ReleaseAsync(directory).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Completes when everything written to the volume before is on stable storage (syncfs).</summary>
+    public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
+    {
+        Enter(cancellationToken);
+        await SyncPath.SyncFileSystemAsync(FileSystem).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes everything back, marks the volume clean, and gives the device up.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isClosed, 1) == 0)
+        {
+            try
+            {
+                await FileSystem.DisposeAsync().ConfigureAwait(false);
+            }
+            finally
+            {
+                await FileSystem.Device.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static void RequireOpenable(Inode inode, string path, FileAccess access, IoOptions options)
+    {
+        if (inode.Kind == FileKind.Directory)
+        {
+            throw new FileSystemException(IoFault.IsADirectory, $"{path}: {IoFault.IsADirectory.Describe()}");
+        }
+
+        if (inode.Kind != FileKind.Regular)
+        {
+            throw new FileSystemException(IoFault.NoSuchRange, $"{path}: not a regular file");
+        }
+
+        if ((access & FileAccess.Write) != 0)
+        {
+            FileChecks.MayChange(inode);
+            if ((inode.Attributes.Flags & FileFlags.AppendOnly) != 0 && (options & IoOptions.Append) == 0)
+            {
+                throw new FileSystemException(IoFault.NotPermitted, $"{path}: the file is append-only");
+            }
+        }
+    }
+
+    private async ValueTask<Inode> FindOrMakeAsync(string path, FileMode mode, UnixFileMode permissions)
+    {
+        if (mode is FileMode.Open or FileMode.Truncate)
+        {
+            return await _walk.FindAsync(path).ConfigureAwait(false);
+        }
+
+        if (mode != FileMode.CreateNew)
+        {
+            try
+            {
+                return await _walk.FindAsync(path).ConfigureAwait(false);
+            }
+            catch (FileSystemException e) when (e.Fault == IoFault.NotFound)
+            {
+                // Made below, where another's file of that name is met again.
+            }
+        }
+
+        (Inode directory, FileName name) = await _walk.FindParentAsync(path).ConfigureAwait(false);
+        try
+        {
+            NewNode node = Describe(FileKind.Regular, permissions);
+            (Inode inode, _) = await Names.CreateAsync(directory, name, node, isExclusive: mode == FileMode.CreateNew).ConfigureAwait(false);
+            return inode;
+        }
+        finally
+        {
+            await FileSystem.Inodes.ReleaseAsync(directory).ConfigureAwait(false);
+        }
+    }
+
+    private NewNode Describe(FileKind kind, UnixFileMode permissions) => new()
+    {
+        Mode = (ushort)(ModeBits.FromKind(kind) | ((ushort)permissions & ModeBits.PermissionMask)),
+        UserId = _options.UserId,
+        GroupId = _options.GroupId,
+    };
+
+    private void Enter(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed) != 0, this);
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+}

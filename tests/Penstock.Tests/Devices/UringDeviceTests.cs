@@ -1,0 +1,183 @@
+using Penstock.Devices;
+using Penstock.Devices.Host;
+using Penstock.Execution;
+using Penstock.Memory;
+using Penstock.Tests.Uring;
+using Penstock.Uring;
+using Xunit;
+
+namespace Penstock.Tests.Devices;
+
+public sealed class UringDeviceTests : IDisposable
+{
+    private const int Length = 1 << 20;
+
+    private static readonly DeviceGeometry s_special = new()
+    {
+        Length = Length,
+        LogicalBlockSize = 512,
+        PhysicalBlockSize = 4096,
+        MemoryAlignment = 512,
+        IsReadOnly = false,
+        CanDiscard = true,
+        IsBlockDevice = false,
+    };
+
+    private readonly TemporaryFile _file = new(Length);
+    private readonly AlignedBuffer _memory = new(64 << 10);
+
+    [Fact]
+    public async Task A_ring_is_used_where_there_is_one_and_the_description_says_so()
+    {
+        await using BlockDevice device = await DeviceOpener.OpenAsync(_file.Path, new DeviceOptions());
+        Assert.SkipUnless(device is UringDevice, device.Description);
+        Assert.StartsWith("io_uring, O_DIRECT, ", device.Description, StringComparison.Ordinal);
+        Assert.Equal(Errno.None, HostFile.GetStatus(_file.Path, out FileStatus status));
+        Assert.Equal(Length, device.Length);
+        using HostFile file = _file.Open(HostOpenFlags.ReadOnly);
+        Assert.Equal(Errno.None, file.GetStatus(out status));
+        Assert.Equal(status.DirectOffsetAlignment, device.LogicalBlockSize);
+        Assert.Equal(status.DirectMemoryAlignment, device.MemoryAlignment);
+    }
+
+    [Fact]
+    public async Task Registered_memory_goes_there_and_back()
+    {
+        using var arena = new MemoryArena(16 << 10, 4);
+        await using BlockDevice device = await DeviceOpener.OpenAsync(_file.Path, new DeviceOptions { Arena = arena });
+        Assert.SkipUnless(device.Description.Contains("KiB of registered memory", StringComparison.Ordinal), device.Description);
+        Assert.True(arena.TryRent(out IoSegment first));
+        Assert.True(arena.TryRent(out IoSegment second));
+        first.Bytes.Fill(0x21);
+        second.Bytes.Clear();
+        Assert.Equal(IoResult.Transferred(8192), await device.WriteAsync(4096, first.Slice(4096, 8192)));
+        Assert.Equal(IoResult.Transferred(4096), await device.WriteAsync(12288, first.Slice(0, 4096), isThrough: true));
+        Assert.Equal(IoResult.Transferred(16384), await device.ReadAsync(0, second));
+        Assert.Equal(4096, second.Bytes.IndexOf((byte)0x21));
+        Assert.Equal(-1, second.Bytes[4096..].IndexOfAnyExcept((byte)0x21));
+    }
+
+    [Fact]
+    public async Task A_host_without_space_is_no_space_and_not_a_failed_device()
+    {
+        await using UringDevice device = OpenSpecial("/dev/full");
+        Assert.Equal(IoResult.Failed(IoFault.NoSpace), await device.WriteAsync(0, _memory.Segment));
+        Assert.Equal(IoResult.Transferred(_memory.Length), await device.ReadAsync(0, _memory.Segment));
+    }
+
+    [Fact]
+    public async Task After_a_failed_flush_every_flush_fails()
+    {
+        // The special file has no fdatasync: the host's own error, not a made-up one.
+        await using UringDevice device = OpenSpecial("/dev/zero");
+        Assert.Equal(IoResult.Transferred(4096), await device.WriteAsync(0, _memory.Segment.Slice(0, 4096)));
+        Task<IoResult>[] together = [.. Enumerable.Range(0, 8).Select(_ => device.FlushAsync().AsTask())];
+        Assert.All(await Task.WhenAll(together), result => Assert.True(result.IsFailed));
+        Assert.Equal(IoResult.Failed(IoFault.DeviceFailed), await device.FlushAsync());
+        Assert.Equal(IoResult.Transferred(4096), await device.WriteAsync(0, _memory.Segment.Slice(0, 4096)));
+        Assert.Equal(IoResult.Failed(IoFault.DeviceFailed), await device.FlushAsync());
+    }
+
+    [Fact]
+    public void A_host_that_cannot_zero_a_range_gets_zeros_written()
+    {
+        // No host at hand answers EOPNOTSUPP to fallocate and takes writes all the same, so the step is driven by hand.
+        using var step = new Penstock.Devices.Rings.TransferStep(512, null);
+        using Ring ring = Ring.Create(new RingOptions(8));
+        Assert.Equal(Errno.None, ring.Start());
+        Assert.True(ring.TryTake(out Submission submission));
+        DeviceRequest request = DeviceRequest.Rent(DeviceOperation.WriteZeroes, 512, 1 << 20);
+        var slot = new Penstock.Devices.Rings.RingSlots.Slot { Request = request, WritesZeroes = true };
+        request.Progress = 1024;
+        step.Prepare(submission, ref slot, 7);
+        Assert.Equal(RingOperation.Write, submission.Entry.Operation);
+        Assert.Equal(512ul + 1024, submission.Entry.Offset);
+        Assert.Equal(slot.Expected, (int)submission.Entry.Length);
+        Assert.True(slot.Expected is > 0 and <= (1 << 20) - 1024);
+        request.Return();
+    }
+
+    [Fact]
+    public async Task A_file_that_became_shorter_is_a_short_read_with_a_fault()
+    {
+        await using BlockDevice device = await DeviceOpener.OpenAsync(_file.Path, new DeviceOptions());
+        using (HostFile file = _file.Open(HostOpenFlags.ReadWrite))
+        {
+            Assert.Equal(Errno.None, file.SetLength(8192));
+        }
+
+        Assert.Equal(new IoResult(8192, IoFault.DeviceFailed), await device.ReadAsync(0, _memory.Segment));
+        IoSegment[] pieces = [_memory.Segment.Slice(8192, 4096), _memory.Segment.Slice(0, 8192)];
+        Assert.Equal(new IoResult(8192, IoFault.DeviceFailed), await device.ReadAsync(0, pieces));
+        Assert.Equal(new IoResult(0, IoFault.DeviceFailed), await device.ReadAsync(16384, _memory.Segment));
+    }
+
+    [Fact]
+    public async Task More_requests_than_the_ring_holds_wait_their_turn()
+    {
+        await using BlockDevice device = await DeviceOpener.OpenAsync(_file.Path, new DeviceOptions());
+        using var memory = new AlignedBuffer(4096);
+        Task<IoResult>[] reads = [.. Enumerable.Range(0, 3000).Select(i => device.ReadAsync(i % 256 * 4096, memory.Segment).AsTask())];
+        Assert.All(await Task.WhenAll(reads), result => Assert.Equal(IoResult.Transferred(4096), result));
+    }
+
+    [Fact]
+    public async Task Steady_state_allocates_nothing()
+    {
+        await using BlockDevice device = await DeviceOpener.OpenAsync(_file.Path, new DeviceOptions());
+        Assert.SkipUnless(device is UringDevice, device.Description);
+        Assert.Equal(0, await CountAllocationsAsync(device, 5000));
+    }
+
+    [Fact]
+    public async Task A_portable_device_latches_its_flush_and_reports_no_space_too()
+    {
+        HostFile full = HostFile.Open("/dev/full", HostOpenFlags.ReadWrite, out _)!;
+        await using var device = new PortableDevice("/dev/full", Scheduler.Default, full, s_special, "a test");
+        Assert.Equal(IoResult.Failed(IoFault.NoSpace), await device.WriteAsync(0, _memory.Segment));
+        Assert.True((await device.FlushAsync()).IsFailed);
+        Assert.Equal(IoResult.Failed(IoFault.DeviceFailed), await device.FlushAsync());
+        Assert.Contains("a test", device.Description, StringComparison.Ordinal);
+    }
+
+    public void Dispose()
+    {
+        _file.Dispose();
+        ((IDisposable)_memory).Dispose();
+    }
+
+    private static UringDevice OpenSpecial(string path)
+    {
+        HostFile file = HostFile.Open(path, HostOpenFlags.ReadWrite, out Errno error)!;
+        Assert.Equal(Errno.None, error);
+        return UringDevice.Create(path, Scheduler.Default, file, s_special, null);
+    }
+
+    /// <summary>Once a read was really waited for, everything runs on the thread that reaps; its allocations are counted.</summary>
+    private async Task<long> CountAllocationsAsync(BlockDevice device, int times)
+    {
+        const int WarmUp = 100;
+        long before = 0;
+        for (int i = 0; i < WarmUp + times; i++)
+        {
+            if (Scheduler.Default.MayTouchUserMemory)
+            {
+                // The read was done before it was awaited, so this is still the test's thread: begin again.
+                i = 0;
+            }
+            else if (i == WarmUp)
+            {
+                before = GC.GetAllocatedBytesForCurrentThread();
+            }
+
+            IoResult result = await device.ReadAsync(0, _memory.Segment).ConfigureAwait(false);
+            if (result.IsFailed)
+            {
+                throw new InvalidOperationException(result.ToString());
+            }
+        }
+
+        Assert.False(Scheduler.Default.MayTouchUserMemory);
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+}
