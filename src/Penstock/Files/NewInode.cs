@@ -17,8 +17,8 @@ internal readonly record struct NewInode
     public ReadOnlyMemory<byte> LinkTarget { get; init; }
 
     /// <summary>The value of system.posix_acl_access, inherited, or null.</summary>
-    public byte[]? AccessAcl { get; init; }
+    public ReadOnlyMemory<byte>? AccessAcl { get; init; }
 
     /// <summary>The value of system.posix_acl_default, inherited, or null.</summary>
-    public byte[]? DefaultAcl { get; init; }
+    public ReadOnlyMemory<byte>? DefaultAcl { get; init; }
 }
