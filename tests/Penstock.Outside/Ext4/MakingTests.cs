@@ -21,6 +21,7 @@ public sealed class MakingTests : IDisposable
     public static TheoryData<string, string, int, int, int, long> Combinations => new()
     {
         { "ext4", "", 0, 0, 256, 64 << 10 },
+        { "ext4", "", 0, 0, 256, 300 },
         { "ext4", "", 0, 0, 256, 1 << 10 },
         { "ext4", "", 0, 0, 256, 2 << 10 },
         { "ext4", "", 0, 0, 256, 5 << 10 },
@@ -134,6 +135,18 @@ public sealed class MakingTests : IDisposable
         OutsideProgram.Run("e2fsck", "-fn", image);
     }
 
+    [Theory]
+    [InlineData(60)]
+    [InlineData(100)]
+    [InlineData(200)]
+    public async Task Volumes_too_small_for_mke2fs_are_sound(long kibibytes)
+    {
+        string image = scratch.MakeImage("v.img", kibibytes << 10);
+        Dirty(image);
+        await MakeAsync(image, Options("ext4", "", 0, 0, 256));
+        OutsideProgram.Run("e2fsck", "-fn", image);
+    }
+
     [Fact]
     public async Task The_same_options_make_the_same_bytes()
     {
@@ -234,7 +247,7 @@ public sealed class MakingTests : IDisposable
         using FileStream file = File.OpenWrite(image);
         for (long at = 0; at < Math.Min(file.Length, 24 << 20); at += noise.Length)
         {
-            file.Write(noise);
+            file.Write(noise, 0, (int)Math.Min(noise.Length, file.Length - at));
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Penstock.Ext4.Making;
 
@@ -26,9 +27,16 @@ internal static class BitRange
     public static uint CountSet(ReadOnlySpan<byte> bitmap, uint count)
     {
         uint set = 0;
-        foreach (byte next in bitmap[..(int)(count / 8)])
+        ReadOnlySpan<byte> wholeBytes = bitmap[..(int)(count / 8)];
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(wholeBytes);
+        foreach (ulong word in words)
         {
-            set += (uint)BitOperations.PopCount(next);
+            set += (uint)BitOperations.PopCount(word);
+        }
+
+        foreach (byte rest in wholeBytes[(words.Length * sizeof(ulong))..])
+        {
+            set += (uint)BitOperations.PopCount(rest);
         }
 
         for (uint bit = count & ~7u; bit < count; bit++)

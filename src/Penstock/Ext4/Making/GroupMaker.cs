@@ -114,29 +114,35 @@ internal sealed class GroupMaker
     /// <summary>Fills the bitmap and tells whether a reader could have guessed it: nothing but the group's own structures is in it.</summary>
     private void MarkBlocks(BlockGroup group, out uint used, out bool isOwnOnly)
     {
-        bitmap.AsSpan().Clear();
         uint clusters = geometry.ClustersIn(group);
         uint head = geometry.HeadBlocksOf(group);
         GroupPlace place = layout[(int)(group.Value - layout.FirstGroup)];
         ulong first = geometry.FirstBlockOf(group).Value;
         ulong end = first + geometry.BlocksIn(group);
+        bitmap.AsSpan().Clear();
         isOwnOnly = true;
+        bool isEmpty = true;
         foreach (SpaceRun run in layout.Runs)
         {
             if (MarkRun(run, first, end))
             {
+                isEmpty = false;
                 isOwnOnly &= run.First.Value < first + head || run.First == place.BlockBitmap || run.First == place.InodeBitmap || run.First == place.InodeTable;
                 isOwnOnly &= run.First.Value >= first && run.End.Value <= end;
             }
         }
 
-        OverheadClusters += BitRange.CountSet(bitmap, clusters);
+        uint overhead = isEmpty ? 0 : BitRange.CountSet(bitmap, clusters);
+        OverheadClusters += overhead;
+        bool hasFiles = false;
         foreach (SpaceRun run in context.Space.Taken)
         {
-            isOwnOnly &= !MarkRun(run, first, end);
+            hasFiles |= MarkRun(run, first, end);
         }
 
-        used = BitRange.CountSet(bitmap, clusters);
+        // Most groups of a large volume are empty: they cost no more than clearing the bitmap.
+        isOwnOnly &= !hasFiles;
+        used = hasFiles ? BitRange.CountSet(bitmap, clusters) : overhead;
         BitRange.Set(bitmap, clusters, ((uint)geometry.BlockSize * 8) - clusters);
     }
 

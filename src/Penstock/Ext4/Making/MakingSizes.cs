@@ -17,6 +17,7 @@ internal sealed class MakingSizes
     private const int BlocksPerClusterByDefault = 16;
     private const int MaxClusterSize = 1 << 29;
     private const int PageSize = 4096;
+    private const int FilesAfterReserved = 2; // project quota and orphan file, after lost+found
     private const ulong GrowthByReserve = 1024;
 
     private readonly MakingOptions options;
@@ -182,20 +183,30 @@ internal sealed class MakingSizes
         }
 
         perGroup = Math.Min(perGroup, MaxGroupInodes - (blockSize / inodeSize));
-        while (true)
+        ulong rounded = RoundInodes(perGroup);
+        while (rounded * GroupCount > uint.MaxValue)
         {
-            // Whole blocks of the table, and whole bytes of the bitmap.
-            ulong tableBlocks = ((perGroup * inodeSize) + blockSize - 1) / blockSize;
-            ulong rounded = Math.Max(tableBlocks * blockSize / inodeSize, 8) & ~7UL;
-            if (rounded * GroupCount <= uint.MaxValue)
-            {
-                made.InodesPerGroup = (uint)rounded;
-                made.InodeCount = (uint)(rounded * GroupCount);
-                return true;
-            }
-
-            perGroup--;
+            rounded = RoundInodes(--perGroup);
         }
+
+        // Rounding down must leave room for the files that a volume begins with.
+        while (rounded * GroupCount < made.FirstInode + FilesAfterReserved)
+        {
+            rounded = RoundInodes(perGroup += 8);
+        }
+
+        made.InodesPerGroup = (uint)rounded;
+        made.InodeCount = (uint)(rounded * GroupCount);
+        return true;
+    }
+
+    /// <summary>Whole blocks of the table, and whole bytes of the bitmap.</summary>
+    private ulong RoundInodes(ulong perGroup)
+    {
+        ulong blockSize = (uint)made.BlockSize;
+        ulong inodeSize = (uint)made.InodeSize;
+        ulong tableBlocks = ((perGroup * inodeSize) + blockSize - 1) / blockSize;
+        return Math.Max(tableBlocks * blockSize / inodeSize, 8) & ~7UL;
     }
 
     private void ChooseDescriptors()

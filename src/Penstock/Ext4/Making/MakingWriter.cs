@@ -10,9 +10,9 @@ namespace Penstock.Ext4.Making;
 internal sealed class MakingWriter : IAsyncDisposable
 {
     /// <summary>The most that one call may write.</summary>
-    public const int MaxLength = 65536;
+    public const int MaxLength = 256 * 1024;
 
-    private const int Depth = 16;
+    private const int Depth = 8;
 
     private readonly BlockDevice device;
     private readonly AlignedBuffer[] buffers = new AlignedBuffer[Depth];
