@@ -185,7 +185,7 @@ public sealed partial class FragmentationTests(ITestOutputHelper output) : IDisp
         (int small, int large) = scheduler.Run(async () =>
         {
             await using var device = new ImageFileDevice(image, scheduler);
-            await using var volume = new TestVolume(scheduler, device, Superblock.Parse(raw));
+            await using var volume = new TestVolume(device, Superblock.Parse(raw));
             var files = new DelayedFiles(volume);
             await files.MakeDirectoriesAsync(Directories);
             foreach (Step step in load)

@@ -75,7 +75,7 @@ public sealed class MapperTests : IDisposable
                 file.ReadExactly(raw);
             }
 
-            await using var volume = new TestVolume(scheduler, device, Superblock.Parse(raw));
+            await using var volume = new TestVolume(device, Superblock.Parse(raw));
             var fixture = new MapperFixture(volume);
             for (ulong i = 0; i < FileCount; i++)
             {

@@ -14,19 +14,15 @@ internal sealed class TestVolume : IJournalClient, IAsyncDisposable
     public TestVolume(EmptyVolume? shape = null, int? seed = null)
     {
         shape ??= new EmptyVolume();
-        Scheduler = new ManualScheduler(seed);
-        var device = new SimulatedDevice(Scheduler, (long)(shape.Blocks + shape.FirstDataBlock) * shape.BlockSize);
+        var device = new SimulatedDevice(new ManualScheduler(seed), (long)(shape.Blocks + shape.FirstDataBlock) * shape.BlockSize);
         Volume = Open(device, shape.WriteTo(device), shape.Discards);
     }
 
     /// <summary>Opens the volume that is on a device, whose superblock is known.</summary>
-    public TestVolume(ManualScheduler scheduler, BlockDevice device, Superblock superblock)
-    {
-        Scheduler = scheduler;
-        Volume = Open(device, superblock, discards: false);
-    }
+    public TestVolume(BlockDevice device, Superblock superblock) => Volume = Open(device, superblock, discards: false);
 
-    public ManualScheduler Scheduler { get; }
+    /// <summary>The scheduler of a volume that a test drives.</summary>
+    public ManualScheduler Scheduler => (ManualScheduler)Volume.Scheduler;
 
     public SimulatedDevice Device => (SimulatedDevice)Volume.Device;
 
@@ -63,7 +59,7 @@ internal sealed class TestVolume : IJournalClient, IAsyncDisposable
     public async Task<TestVolume> ReopenAsync()
     {
         await CommitAsync();
-        return new TestVolume(Scheduler, Device, Superblock.Parse(Device.Peek(Superblock.VolumeOffset, Superblock.Size)));
+        return new TestVolume(Device, Superblock.Parse(Device.Peek(Superblock.VolumeOffset, Superblock.Size)));
     }
 
     public ValueTask BeforeFirstChangeAsync() => ValueTask.CompletedTask;

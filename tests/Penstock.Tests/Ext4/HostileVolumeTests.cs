@@ -96,7 +96,7 @@ public sealed class HostileVolumeTests
             Mutate(volume, tree, map, random);
         }
 
-        var opened = new TestVolume(volume.Scheduler, volume.Device, Superblock.Parse(volume.Device.Peek(Superblock.VolumeOffset, Superblock.Size)));
+        var opened = new TestVolume(volume.Device, Superblock.Parse(volume.Device.Peek(Superblock.VolumeOffset, Superblock.Size)));
         Ext4BlockMapper[] mappers = [new ExtentMapper(opened.Volume, Adopt(opened, tree)), new IndirectMapper(opened.Volume, Adopt(opened, map))];
         for (int i = 0; i < 60; i++)
         {

@@ -227,7 +227,7 @@ public sealed class BlockAllocatorTests
         Superblock superblock = new EmptyVolume { BlockSize = 4096, BlocksPerGroup = 32768, Blocks = (15UL << 40) / 4096 }.MakeSuperblock();
         scheduler.Run(async () =>
         {
-            var volume = new TestVolume(scheduler, device, superblock);
+            var volume = new TestVolume(device, superblock);
             await volume.Volume.Groups.FindAsync(new BlockGroup(100_000));
             Assert.Single(device.Operations);
         });
