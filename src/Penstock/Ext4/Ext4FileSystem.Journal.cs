@@ -34,6 +34,10 @@ internal sealed partial class Ext4FileSystem : IJournalClient
         {
             await change(handle).ConfigureAwait(false);
         }
+        catch (CorruptVolumeException) when (NoteDamage())
+        {
+            throw;
+        }
         finally
         {
             handle.Stop();

@@ -9,10 +9,29 @@ namespace Penstock.Ext4;
 /// <content>Names: look-ups and changes of directories. Each change is one handle.</content>
 internal sealed partial class Ext4FileSystem
 {
-    public override ValueTask<InodeNumber> LookupAsync(Inode directory, FileName name) => ((Ext4Inode)directory).Directory.LookupAsync(name);
+    public override async ValueTask<InodeNumber> LookupAsync(Inode directory, FileName name)
+    {
+        try
+        {
+            return await ((Ext4Inode)directory).Directory.LookupAsync(name).ConfigureAwait(false);
+        }
+        catch (CorruptVolumeException) when (NoteDamage())
+        {
+            throw;
+        }
+    }
 
-    public override ValueTask ReadDirectoryAsync(Inode directory, ulong position, IDirectorySink sink) =>
-        ((Ext4Inode)directory).Directory.ReadAsync(position, sink);
+    public override async ValueTask ReadDirectoryAsync(Inode directory, ulong position, IDirectorySink sink)
+    {
+        try
+        {
+            await ((Ext4Inode)directory).Directory.ReadAsync(position, sink).ConfigureAwait(false);
+        }
+        catch (CorruptVolumeException) when (NoteDamage())
+        {
+            throw;
+        }
+    }
 
     public override async ValueTask LinkAsync(Inode directory, FileName name, Inode target)
     {

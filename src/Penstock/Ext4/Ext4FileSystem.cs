@@ -51,7 +51,13 @@ internal sealed partial class Ext4FileSystem : FileSystem
     public override int BlockSize => Volume.Geometry.BlockSize;
 
     public override string? ReadOnlyReason =>
-        _readOnlyReason ?? (Journal.IsAborted ? "a change could not be stored; close the volume and run e2fsck" : null);
+        _readOnlyReason
+        ?? (Journal.IsAborted ? "a change could not be stored; close the volume and run e2fsck"
+            : Volume.IsDamaged ? "damage was found on the volume; close it and run e2fsck"
+            : null);
+
+    /// <summary>What was changed before damage was found is still stored; only new changes are refused.</summary>
+    public override bool CanStore => _readOnlyReason is null && !Journal.IsAborted;
 
     public override InodeNumber RootNumber => new(RootInode);
 
@@ -124,6 +130,10 @@ internal sealed partial class Ext4FileSystem : FileSystem
             Ext4Inode.Validate(this, number, record);
             return new Ext4Inode(this, number, record, tableBlock);
         }
+        catch (CorruptVolumeException) when (NoteDamage())
+        {
+            throw;
+        }
         finally
         {
             block.Unpin();
@@ -181,6 +191,13 @@ internal sealed partial class Ext4FileSystem : FileSystem
         }
 
         await Orphans.OpenAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>For the filter of a catch: damage was met, so nothing more is changed. Always false, so that the exception goes its way.</summary>
+    private bool NoteDamage()
+    {
+        Volume.NoteDamage();
+        return false;
     }
 
     private ValueTask AbandonAsync() => Journal.DisposeAsync();

@@ -46,6 +46,9 @@ internal abstract class FileSystem : IAsyncDisposable
 
     public bool IsReadOnly => ReadOnlyReason is not null;
 
+    /// <summary>Whether changes that were made already can still be stored; new ones may be refused all the same.</summary>
+    public virtual bool CanStore => !IsReadOnly;
+
     public abstract InodeNumber RootNumber { get; }
 
     /// <summary>The largest size of a file in bytes.</summary>
@@ -109,7 +112,7 @@ internal abstract class FileSystem : IAsyncDisposable
     {
         if (inode.Pages is { } pages)
         {
-            IoFault fault = IsReadOnly ? IoFault.None : await pages.WriteBackAsync(0, long.MaxValue).ConfigureAwait(false);
+            IoFault fault = !CanStore ? IoFault.None : await pages.WriteBackAsync(0, long.MaxValue).ConfigureAwait(false);
             if (fault != IoFault.None)
             {
                 throw new FileSystemException(fault, $"{inode}: {fault.Describe()}");
@@ -118,7 +121,7 @@ internal abstract class FileSystem : IAsyncDisposable
             await DropPagesAsync(inode).ConfigureAwait(false);
         }
 
-        if (!inode.IsAttributesDirty || IsReadOnly)
+        if (!inode.IsAttributesDirty || !CanStore)
         {
             return;
         }
