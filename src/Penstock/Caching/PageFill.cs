@@ -180,17 +180,22 @@ internal sealed class PageFill : IDeviceRequestOwner
 
     private void ReadInline()
     {
-        for (int i = 0; i < _count; i++)
+        try
         {
-            Span<byte> bytes = _pages[i].Memory.Bytes;
-            if (_first + i == 0)
+            for (int i = 0; i < _count; i++)
             {
-                _file.File.ReadInline(bytes);
-            }
-            else
-            {
+                Span<byte> bytes = _pages[i].Memory.Bytes;
                 bytes.Clear();
+                if (_first + i == 0)
+                {
+                    _file.File.ReadInline(bytes);
+                }
             }
+        }
+        catch (FileSystemException e)
+        {
+            _failure = e;
+            MarkFailed(_first * PageSize, (_first + _count) * PageSize, e.Fault);
         }
     }
 

@@ -43,6 +43,11 @@ internal static class SyncPath
     public static async ValueTask SyncFileSystemAsync(FileSystem fileSystem)
     {
         IoFault fault = await FileSystemWriteback.RunAsync(fileSystem).ConfigureAwait(false);
+        if (!fileSystem.IsReadOnly)
+        {
+            await fileSystem.Inodes.StoreDirtyAsync().ConfigureAwait(false);
+        }
+
         await CommitAndFlushAsync(fileSystem).ConfigureAwait(false);
         if (fault != IoFault.None)
         {
