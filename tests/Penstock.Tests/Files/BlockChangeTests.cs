@@ -2,6 +2,7 @@ using Penstock.Devices;
 using Penstock.Execution;
 using Penstock.Files;
 using Penstock.Mapping;
+using Penstock.Testing.Files;
 using Penstock.Testing.InMemory;
 using Xunit;
 

@@ -2,9 +2,9 @@ using Penstock.Caching;
 using Penstock.Execution;
 using Penstock.Files;
 using Penstock.Locking;
-using Penstock.Memory;
 using Penstock.Testing.Devices;
 using Penstock.Testing.Execution;
+using Penstock.Testing.Files;
 using Penstock.Testing.InMemory;
 using Xunit;
 
@@ -32,56 +32,16 @@ internal sealed class PagesFixture
 
     public MemoryInode CreateInode(MemoryFileKind kind = MemoryFileKind.Extents) => (MemoryInode)Volume.Create(kind).Inode;
 
-    public static byte[] Pattern(int length, int seed)
-    {
-        var bytes = new byte[length];
-        new Random(seed).NextBytes(bytes);
-        for (int i = 0; i < length; i++)
-        {
-            // Neither zero nor poison: those are what a wrong read shows.
-            bytes[i] = (byte)(1 + (bytes[i] % 0xD0));
-        }
+    public static byte[] Pattern(int length, int seed) => BufferedAccess.Pattern(length, seed);
 
-        return bytes;
-    }
+    public static Task<IoResult> WriteAsync(Inode inode, byte[] content, long offset) => BufferedAccess.WriteAsync(inode, content, offset);
 
-    /// <summary>A buffered write under the inode lock, gap and all, as an open file does it.</summary>
-    public static async Task<IoResult> WriteAsync(Inode inode, byte[] content, long offset)
-    {
-        using var buffer = new AlignedBuffer(content.Length);
-        content.CopyTo(buffer.GetSpan());
-        using SegmentList data = SegmentList.Rent([buffer.Segment], isOurs: true);
-        await inode.Lock.AcquireExclusiveAsync();
-        try
-        {
-            if (offset > inode.Size)
-            {
-                await BufferedPath.ZeroGapAsync(inode, inode.Size, offset);
-            }
+    public static Task<byte[]> ReadAsync(Inode inode, long offset, int length, ReadaheadState? readahead = null) =>
+        BufferedAccess.ReadAsync(inode, offset, length, readahead);
 
-            return await BufferedPath.WriteAsync(inode, data, 0, offset, content.Length);
-        }
-        finally
-        {
-            inode.Lock.ReleaseExclusive();
-        }
-    }
-
-    public static async Task<byte[]> ReadAsync(Inode inode, long offset, int length, ReadaheadState? readahead = null)
-    {
-        (byte[] bytes, IoResult result) = await TryReadAsync(inode, offset, length, readahead);
-        Assert.Equal(IoFault.None, result.Fault);
-        return bytes;
-    }
-
-    public static async Task<(byte[] Bytes, IoResult Result)> TryReadAsync(
-        Inode inode, long offset, int length, ReadaheadState? readahead = null)
-    {
-        var bytes = new byte[length];
-        using SegmentList memory = SegmentList.Rent(bytes.AsMemory());
-        IoResult result = await BufferedPath.ReadAsync(inode, memory, 0, offset, length, readahead ?? new ReadaheadState());
-        return (bytes[..(int)result.Bytes], result);
-    }
+    public static Task<(byte[] Bytes, IoResult Result)> TryReadAsync(
+        Inode inode, long offset, int length, ReadaheadState? readahead = null) =>
+        BufferedAccess.TryReadAsync(inode, offset, length, readahead);
 
     /// <summary>Lets everything run that can, from inside a test body.</summary>
     public async Task SettleAsync()

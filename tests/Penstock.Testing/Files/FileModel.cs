@@ -1,18 +1,23 @@
 using Penstock.Files;
-using Penstock.Testing.InMemory;
 using Xunit;
 
-namespace Penstock.Tests.Files;
+namespace Penstock.Testing.Files;
 
 /// <summary>A file beside an array that should hold the same: random changes are made to both, and reads compared.</summary>
-internal sealed class FileModel(MemoryInode inode, Random random)
+/// <param name="inode">The file.</param>
+/// <param name="random">What happens to it.</param>
+/// <param name="shiftUnit">What ranges that are collapsed or inserted are multiples of; 0: the volume's block.</param>
+internal sealed class FileModel(Inode inode, Random random, int shiftUnit = 0)
 {
     private const int Limit = 512 << 10;
 
     private readonly byte[] _bytes = new byte[Limit * 2];
     private int _size;
 
-    private int BlockSize => inode.FileSystem.BlockSize;
+    /// <summary>What the file should hold.</summary>
+    public ReadOnlySpan<byte> Content => _bytes.AsSpan(0, _size);
+
+    private int BlockSize => shiftUnit > 0 ? shiftUnit : inode.FileSystem.BlockSize;
 
     public async Task RunAsync(int steps)
     {
@@ -32,21 +37,22 @@ internal sealed class FileModel(MemoryInode inode, Random random)
         Assert.Equal(_size, inode.StoredSize);
     }
 
-    private async Task CompareAsync()
+    /// <summary>Reads the file and compares.</summary>
+    public async Task CompareAsync()
     {
         Assert.Equal(_size, inode.Size);
-        Assert.Equal(_bytes[.._size], await PagesFixture.ReadAsync(inode, 0, _size + 10));
+        Assert.Equal(_bytes[.._size], await BufferedAccess.ReadAsync(inode, 0, _size + 10));
     }
 
     private async Task ChangeAsync(int step)
     {
         int offset = random.Next(Limit - 70_000);
         int length = random.Next(1, 70_000);
-        switch (random.Next(inode.Blocks.CanBeUnwritten ? 11 : 7))
+        switch (random.Next(inode.Mapper!.CanBeUnwritten ? 11 : 7))
         {
             case 0 or 1:
-                byte[] content = PagesFixture.Pattern(length, step);
-                Assert.Equal(length, (await PagesFixture.WriteAsync(inode, content, offset)).Bytes);
+                byte[] content = BufferedAccess.Pattern(length, step);
+                Assert.Equal(length, (await BufferedAccess.WriteAsync(inode, content, offset)).Bytes);
                 content.CopyTo(_bytes, offset);
                 _size = Math.Max(_size, offset + length);
                 break;
