@@ -3,11 +3,13 @@ using Penstock.Bench;
 return args switch
 {
     ["device", var path, ..] => await DeviceReads.RunAsync(path, args.Length > 2 ? int.Parse(args[2]) : 32, args.Contains("--arena")),
+    ["file", var image, var path, ..] => await FileReads.RunAsync(
+        image, path, args.Length > 3 ? int.Parse(args[3]) : 32, args.Length > 4 ? double.Parse(args[4]) : 5),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Penstock.Bench device FILE [DEPTH] [--arena]");
+    Console.Error.WriteLine("usage: Penstock.Bench device FILE [DEPTH] [--arena]\n       Penstock.Bench file IMAGE PATH [DEPTH] [SECONDS]");
     return 2;
 }

@@ -1,3 +1,4 @@
+using Penstock.Execution;
 using System.Runtime.CompilerServices;
 using Penstock.Files;
 using Penstock.Fuse.Protocol;
@@ -132,11 +133,11 @@ internal sealed partial class VolumeHandler
         return Errno.None;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private static async ValueTask<Errno> AwaitReadAsync(FuseRequest request, ValueTask<IoResult> task, bool isDirect) =>
         AnswerRead(request, await task.ConfigureAwait(false), isDirect);
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private static async ValueTask<Errno> AwaitWriteAsync(FuseRequest request, ValueTask<IoResult> task) =>
         AnswerWrite(request, await task.ConfigureAwait(false));
 

@@ -1,3 +1,4 @@
+using Penstock.Execution;
 using System.Runtime.CompilerServices;
 using Penstock.Locking;
 
@@ -224,7 +225,7 @@ internal sealed partial class FilePages
     }
 
     /// <summary>Waits until no page of the range is on its way to the device.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     public async ValueTask WaitWritebackAsync(long first, long last)
     {
         while (PinNext(first, last, PageTag.Writeback) is { } page)

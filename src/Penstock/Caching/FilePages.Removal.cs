@@ -46,7 +46,7 @@ internal sealed partial class FilePages
         return true;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<bool> InvalidatePagesAsync(long offset, long length)
     {
         (long next, long last) = PagesOf(offset, length);
@@ -61,7 +61,7 @@ internal sealed partial class FilePages
         return isGone;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<bool> InvalidatePageAsync(CachePage page)
     {
         while (true)
@@ -105,7 +105,7 @@ internal sealed partial class FilePages
         return true;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask RemovePagesAsync(long offset, long length)
     {
         (long next, long last) = PagesOf(offset, length);

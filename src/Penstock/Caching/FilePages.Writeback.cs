@@ -17,7 +17,7 @@ internal sealed partial class FilePages
         IsDirty && length > 0 ? WriteBackPagesAsync(offset, length) : new ValueTask<IoFault>(Errors.TakePending());
 
     /// <summary>Sends the dirty pages of a range to the device, without waiting for the last of them; the first fault of those that could not be sent.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public async ValueTask<IoFault> StartWritebackAsync(long first, long last)
     {
         IoFault fault = IoFault.None;
@@ -41,7 +41,7 @@ internal sealed partial class FilePages
         return fault;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<IoFault> WriteBackPagesAsync(long offset, long length)
     {
         (long first, long last) = PagesOf(offset, length);

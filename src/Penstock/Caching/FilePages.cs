@@ -222,7 +222,7 @@ internal sealed partial class FilePages
         PageWaiter.WakeAll(waiters);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask LockWaitingAsync(CachePage page)
     {
         while (!TryLock(page))
@@ -231,14 +231,14 @@ internal sealed partial class FilePages
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask WaitUnlockedAsync(CachePage page, ValueTask first)
     {
         await first.ConfigureAwait(false);
         await WaitUnlockedAsync(page).ConfigureAwait(false);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask WaitWritebackAsync(CachePage page, ValueTask first)
     {
         await first.ConfigureAwait(false);

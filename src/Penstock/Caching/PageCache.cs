@@ -158,7 +158,7 @@ internal sealed class PageCache
     /// <summary>Whether somebody waits for room.</summary>
     internal bool IsRoomWanted => _memoryWaiters.IsWanted || _dirtyWaiters.IsWanted;
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<PageGrant> WaitForPageAsync(int pageSize)
     {
         while (true)
@@ -185,7 +185,7 @@ internal sealed class PageCache
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<IoFault> WaitForCleanAsync(FilePages pages)
     {
         while (true)

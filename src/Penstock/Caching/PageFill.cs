@@ -50,7 +50,7 @@ internal sealed class PageFill : IDeviceRequestOwner
     /// Fills pages from <paramref name="first"/> on: at most <paramref name="count"/>, up to the first that is cached already. The leading ones, at
     /// most <paramref name="keep"/>, are added to <paramref name="kept"/>, pinned. The caller holds no page, and the invalidation lock in no mode.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<FillOutcome> RunAsync(
         FilePages file, long first, int count, PinnedPages? kept = null, int keep = 0, long marker = -1)
     {
@@ -108,7 +108,7 @@ internal sealed class PageFill : IDeviceRequestOwner
         return IoFault.None;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<FillOutcome> RunLockedAsync(PinnedPages? kept, int keep, long marker)
     {
         bool sharesLock = !_file.File.Scheduler.IsBroken(Rule.FillSharesInvalidationLock);
@@ -143,7 +143,7 @@ internal sealed class PageFill : IDeviceRequestOwner
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask ReadAsync()
     {
         if (_file.File.HasInlineData)

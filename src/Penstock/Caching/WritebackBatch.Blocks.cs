@@ -11,7 +11,7 @@ internal sealed partial class WritebackBatch
     /// <summary>
     /// Maps the dirty blocks of the locked pages and allocates what is missing. Pages that cannot be sent now are let go; what is left in the batch is ready.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<BatchStart> MapAsync()
     {
         if (_count == 0)

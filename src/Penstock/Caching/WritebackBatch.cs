@@ -67,7 +67,7 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
     /// Sends the dirty pages that start at <paramref name="first"/>, as many as go together, at most <paramref name="most"/>. Returns when they are
     /// submitted; the pages tell when they have landed. Locks no inode; holds a handle and page locks meanwhile.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<BatchStart> StartAsync(FilePages file, long first, int most, bool mustAllocate)
     {
         most = Math.Min(most, MaxBytes / file.PageSize);

@@ -36,7 +36,7 @@ internal sealed class ThreadedScheduler : Scheduler
     public override void Post(Action<object?> work, object? state) => _queue.Enqueue(work, state);
 
     public override void PostToUser(Action<object?> work, object? state) =>
-        ThreadPool.UnsafeQueueUserWorkItem(work, state, preferLocal: false);
+        ThreadPool.UnsafeQueueUserWorkItem(UserWork.Rent(work, state), preferLocal: false);
 
     public override Alarm CreateAlarm(Action<object?> work, object? state) => new TimerAlarm(this, work, state);
 
@@ -63,6 +63,30 @@ internal sealed class ThreadedScheduler : Scheduler
         while (true)
         {
             _queue.Dequeue(out Action<object?> work, out object? state);
+            work(state);
+        }
+    }
+
+    /// <summary>Work for the runtime's pool, pooled itself.</summary>
+    private sealed class UserWork : IThreadPoolWorkItem
+    {
+        private static readonly Pool<UserWork> s_pool = new(() => new UserWork(), capacity: 1024);
+
+        private Action<object?>? _work;
+        private object? _state;
+
+        public static UserWork Rent(Action<object?> work, object? state)
+        {
+            UserWork item = s_pool.Rent();
+            (item._work, item._state) = (work, state);
+            return item;
+        }
+
+        public void Execute()
+        {
+            (Action<object?> work, object? state) = (_work!, _state);
+            (_work, _state) = (null, null);
+            s_pool.Return(this);
             work(state);
         }
     }

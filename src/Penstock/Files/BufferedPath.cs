@@ -46,7 +46,7 @@ internal static class BufferedPath
     /// <paramref name="start"/> on. Holds no lock while it copies; user memory is touched in a user place only.
     /// </summary>
     /// <exception cref="FileSystemException">The first byte could not be found on the volume (corrupt mapping).</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<IoResult> ReadAsync(
         Inode inode, SegmentList memory, long start, long offset, long length, ReadaheadState readahead)
     {
@@ -189,7 +189,7 @@ internal static class BufferedPath
     }
 
     /// <summary>Fills the page at <paramref name="position"/> and what readahead adds, or waits for who fills it already.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private static async ValueTask<FillOutcome> FetchAsync(
         FilePages pages, PinnedPages pinned, long position, long length, long size, ReadaheadState readahead)
     {

@@ -1,3 +1,4 @@
+using Penstock.Execution;
 using System.Runtime.CompilerServices;
 using Penstock.Caching;
 using Penstock.Memory;
@@ -10,7 +11,7 @@ namespace Penstock.Files;
 /// </summary>
 internal static class BufferedWritePath
 {
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<IoResult> WriteAsync(
         Inode inode, SegmentList memory, long offset, IoOptions options, ErrorCursor cursor)
     {
@@ -30,7 +31,7 @@ internal static class BufferedWritePath
         WriteStagedAsync(inode, memory, start, offset, length);
 
     /// <summary>Writes in pieces that can be staged; an append (offset -1) in one, so that no other comes between.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private static async ValueTask<IoResult> WriteStagedAsync(Inode inode, SegmentList memory, long start, long offset, long length)
     {
         if (memory.IsOurs)
@@ -56,7 +57,7 @@ internal static class BufferedWritePath
         return IoResult.Transferred(done);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private static async ValueTask<IoResult> WriteLockedAsync(Inode inode, SegmentList memory, long start, long offset, long length)
     {
         // While there is too much dirty data: before the lock, so that readers of attributes and others are not held up with the writer.

@@ -33,7 +33,7 @@ internal static class DirectPath
     public static long RoundUp(long value, int unit) => (value + unit - 1) & ~(unit - 1L);
 
     /// <summary>Reads what lies below <paramref name="size"/>.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private static async ValueTask<IoResult> ReadBelowAsync(Inode inode, SegmentList memory, long offset, long size, ReadaheadState readahead)
     {
         BlockDevice device = inode.FileSystem.Device;

@@ -72,7 +72,7 @@ internal sealed class DirectWriteEpisode
     }
 
     /// <summary>Runs the episode and returns it to its pool.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public async ValueTask<IoResult> RunAsync()
     {
         try
@@ -106,7 +106,7 @@ internal sealed class DirectWriteEpisode
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<DirectOutcome> RunDirectAsync()
     {
         _length = FileChecks.LimitLength(_inode, _offset, _length) & -_inode.FileSystem.Device.LogicalBlockSize;
@@ -139,7 +139,7 @@ internal sealed class DirectWriteEpisode
         return await TransferAsync().ConfigureAwait(false);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<DirectOutcome> TransferAsync()
     {
         BlockDevice device = _inode.FileSystem.Device;

@@ -16,7 +16,7 @@ namespace Penstock.Files;
 internal static class DirectWritePath
 {
     /// <summary>Writes <paramref name="memory"/>; enters and returns holding nothing of the inode's.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<IoResult> WriteAsync(
         Inode inode, SegmentList memory, long offset, IoOptions options, ErrorCursor cursor)
     {

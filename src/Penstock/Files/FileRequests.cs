@@ -1,3 +1,4 @@
+using Penstock.Execution;
 using System.Runtime.CompilerServices;
 using Penstock.Memory;
 
@@ -9,23 +10,23 @@ namespace Penstock.Files;
 /// </summary>
 internal static class FileRequests
 {
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<int> ReadIntAsync(OpenFile file, SegmentList memory, long offset, IoOptions options) =>
         (int)Judge(await ReadAsync(file, memory, offset, options).ConfigureAwait(false), file, "read");
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<long> ReadLongAsync(OpenFile file, SegmentList memory, long offset, IoOptions options) =>
         Judge(await ReadAsync(file, memory, offset, options).ConfigureAwait(false), file, "read");
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<int> WriteIntAsync(OpenFile file, SegmentList memory, long offset, IoOptions options) =>
         (int)Judge(await WriteAsync(file, memory, offset, options).ConfigureAwait(false), file, "write");
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<long> WriteLongAsync(OpenFile file, SegmentList memory, long offset, IoOptions options) =>
         Judge(await WriteAsync(file, memory, offset, options).ConfigureAwait(false), file, "write");
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<IoResult> ReadAsync(OpenFile file, SegmentList memory, long offset, IoOptions options)
     {
         Inode inode = file.Inode;
@@ -47,7 +48,7 @@ internal static class FileRequests
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<IoResult> WriteAsync(OpenFile file, SegmentList memory, long offset, IoOptions options)
     {
         Inode inode = file.Inode;

@@ -1,3 +1,4 @@
+using Penstock.Execution;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Penstock.Caching;
@@ -56,7 +57,7 @@ internal static class PageWriter
         return done;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private static async ValueTask<IoResult> WriteWaitingAsync(
         Inode inode, SegmentList data, long start, long offset, long length, long done)
     {
@@ -118,7 +119,7 @@ internal static class PageWriter
     /// Makes bytes of one block zeros that reach the device; does nothing where the block is a hole or unwritten and reads as zeros anyway.
     /// </summary>
     /// <exception cref="FileSystemException">The block could not be found or read.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     public static async ValueTask ZeroAsync(Inode inode, long from, long to)
     {
         if (from >= to || inode.HasInlineData)
@@ -188,7 +189,7 @@ internal static class PageWriter
             : BeginWaitingAsync(inode, pages, position, bytes);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private static async ValueTask<PageGrant> BeginWaitingAsync(Inode inode, FilePages pages, long position, int bytes)
     {
         long index = position / pages.PageSize;
@@ -338,7 +339,7 @@ internal static class PageWriter
     }
 
     /// <summary>Reserves room for those blocks that are holes. <paramref name="run"/> is what the call before learnt of the mapping.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private static async ValueTask<Reservation> ReserveAsync(Inode inode, CachePage page, uint blocks, BlockRun run)
     {
         if (blocks == 0 || inode.HasInlineData)

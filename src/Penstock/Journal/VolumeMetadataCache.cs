@@ -349,7 +349,7 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<MetadataBlock> AwaitReadAsync(MetadataBlock block, VolumeBlock number, PooledCompletion<IoFault> waiter)
     {
         IoFault fault = await waiter.Task.ConfigureAwait(false);
