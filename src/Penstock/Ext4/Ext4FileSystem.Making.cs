@@ -51,9 +51,7 @@ internal sealed partial class Ext4FileSystem
     }
 
     /// <summary>A number, the inode, its first block, and its attributes.</summary>
-    private int CreditsToMake => Allocation.InodeAllocator.CreditsToAllocate + 1 + CreditsForFirstBlock + Attributes.AttributeStore.CreditsToSet(Volume);
-
-    private int CreditsForFirstBlock => (2 * Allocation.BlockAllocator.CreditsPerGroup) + 4;
+    private int CreditsToMake => Allocation.InodeAllocator.CreditsToAllocate + 1 + Ext4Inode.CreditsForFirstBlock + Attributes.AttributeStore.CreditsToSet(Volume);
 
     private void RequireMakeable(Ext4Inode parent, FileName name, NewInode what)
     {

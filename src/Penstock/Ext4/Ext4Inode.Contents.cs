@@ -8,6 +8,9 @@ namespace Penstock.Ext4;
 /// <content>What lies in the inode itself: short symbolic links and inline data; and attributes.</content>
 internal sealed partial class Ext4Inode
 {
+    /// <summary>What allocating the first block of an inode costs, whichever its map: no block of the map is needed yet.</summary>
+    public const int CreditsForFirstBlock = 16;
+
     /// <summary>Whether the target of the symbolic link lies in i_block.</summary>
     public bool IsFastLink =>
         Kind == FileKind.SymbolicLink && Size < InodeRecord.BlockFieldSize && !Is(InodeFlags.InlineContents | InodeFlags.Extents);
@@ -142,7 +145,7 @@ internal sealed partial class Ext4Inode
         }
 
         byte[] contents = ReadInlineBytes();
-        int credits = OrphanCredits + ((2 * Allocation.BlockAllocator.CreditsPerGroup) + 4);
+        int credits = CreditsForFirstBlock + 1;
         await Ext4.ChangeAsync(credits, async handle =>
         {
             await LeaveInlineAsync(handle).ConfigureAwait(false);

@@ -142,7 +142,8 @@ internal sealed class DirectoryFile(Ext4Inode inode)
         return (block, index);
     }
 
-    public int CreditsToAppend => inode.Mapper!.CreditsToAllocate(1) + 1;
+    /// <summary>An inline directory has no mapper yet: it may outgrow its inode in the same handle.</summary>
+    public int CreditsToAppend => (inode.Mapper?.CreditsToAllocate(1) ?? Ext4Inode.CreditsForFirstBlock) + 1;
 
     /// <summary>Puts the checksum of a block with entries right, inside its edit.</summary>
     public void Seal(Span<byte> bytes)
