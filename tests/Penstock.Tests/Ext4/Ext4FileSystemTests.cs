@@ -132,6 +132,20 @@ public sealed class Ext4FileSystemTests
         Assert.Equal("opened read-only", fileSystem.ReadOnlyReason);
     });
 
+    [Fact]
+    public void Opening_15_TiB_reads_a_handful_of_blocks()
+    {
+        var large = new NamesFixture(length: 15L << 40);
+        large.Scheduler.Run(async () =>
+        {
+            await large.MakeAsync(new MakingOptions { DiscardsFirst = false });
+            large.Device.ClearRecord();
+            await using Ext4FileSystem fileSystem = await large.OpenAsync();
+            Assert.InRange(large.Device.Count(DeviceOperation.Read), 1, 8);
+            Assert.True(fileSystem.Statistics.FreeBlocks > 3_000_000_000);
+        });
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
