@@ -101,10 +101,17 @@ public sealed class Mount : IAsyncDisposable
     /// DeviceFailed, NoSpace: something could not be written.</exception>
     public async ValueTask UnmountAsync()
     {
-        // Most of it beforehand, so that the directory is gone for as short as can be before all is on the device.
+        // Most of it beforehand, so that the directory is gone for as short as can be before all is on the device. A failure does not keep
+        // the mount: it is met again below, by the sync that counts.
         if (!Completion.IsCompleted && !_fileSystem.IsReadOnly)
         {
-            await SyncPath.SyncFileSystemAsync(_fileSystem).ConfigureAwait(false);
+            try
+            {
+                await SyncPath.SyncFileSystemAsync(_fileSystem).ConfigureAwait(false);
+            }
+            catch (FileSystemException)
+            {
+            }
         }
 
         Detach();

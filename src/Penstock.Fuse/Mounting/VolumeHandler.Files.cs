@@ -111,8 +111,9 @@ internal sealed partial class VolumeHandler
 
         IoSegment data = request.WriteSegment;
         SegmentList list = SegmentList.Rent(new ReadOnlySpan<IoSegment>(in data), isOurs: true);
-        ValueTask<IoResult> task = file.WriteSegmentsAsync(list, (long)write.Offset, WriteOptionsOf(write, file.Inode));
-        return task.IsCompletedSuccessfully ? new(AnswerWrite(request, task.Result)) : AwaitWriteAsync(request, task);
+        IoOptions options = WriteOptionsOf(write, file.Inode);
+        ValueTask<IoResult> task = file.WriteSegmentsAsync(list, (long)write.Offset, options);
+        return task.IsCompletedSuccessfully ? new(AnswerWrite(request, task.Result, options)) : AwaitWriteAsync(request, task, options);
     }
 
     public override async ValueTask<Errno> FSyncAsync(FuseRequest request)
@@ -138,17 +139,28 @@ internal sealed partial class VolumeHandler
         AnswerRead(request, await task.ConfigureAwait(false), isDirect);
 
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
-    private static async ValueTask<Errno> AwaitWriteAsync(FuseRequest request, ValueTask<IoResult> task) =>
-        AnswerWrite(request, await task.ConfigureAwait(false));
+    private static async ValueTask<Errno> AwaitWriteAsync(FuseRequest request, ValueTask<IoResult> task, IoOptions options) =>
+        AnswerWrite(request, await task.ConfigureAwait(false), options);
 
     /// <summary>A short reply to a buffered read would mean the end of the file to the kernel: only a direct one may be cut by a fault.</summary>
     private static Errno AnswerRead(FuseRequest request, IoResult result, bool isDirect) =>
         result.IsFailed && (result.Bytes == 0 || !isDirect) ? Errno.From(result.Fault) : request.ReplyPayload((int)result.Bytes);
 
-    private static Errno AnswerWrite(FuseRequest request, IoResult result) =>
-        result.IsFailed && result.Bytes == 0
-            ? Errno.From(result.Fault)
-            : request.Reply(new FuseWriteOut { Size = (uint)result.Bytes });
+    /// <summary>
+    /// The kernel hands a short buffered write on, but makes EIO of a short direct one. That would hide the reason, so a direct write that
+    /// failed on its way is answered with it; the kernel then cuts off what the write had added to the file.
+    /// </summary>
+    private static Errno AnswerWrite(FuseRequest request, IoResult result, IoOptions options)
+    {
+        if (!result.IsFailed || (result.Bytes > 0 && (options & IoOptions.Direct) == 0))
+        {
+            return request.Reply(new FuseWriteOut { Size = (uint)result.Bytes });
+        }
+
+        // Written at its offset again, a write does no harm; appended again, it does.
+        request.MayRunAgain &= result.Bytes == 0 || (options & IoOptions.Append) == 0;
+        return Errno.From(result.Fault);
+    }
 
     private static IoOptions WriteOptionsOf(in FuseWriteIn write, Inode inode)
     {
@@ -223,5 +235,6 @@ internal sealed partial class VolumeHandler
         FileChecks.MayTruncate(inode);
         _ = keepsPrivileges;
         await TruncatePath.SetSizeAsync(inode, size).ConfigureAwait(false);
+        NoteFreed();
     }
 }

@@ -55,6 +55,7 @@ internal sealed partial class VolumeHandler
     {
         RequireWritable();
         await _names.UnlinkAsync(NodeOf(request), NameOf(request)).ConfigureAwait(false);
+        NoteFreed();
         return Errno.None;
     }
 
@@ -62,6 +63,7 @@ internal sealed partial class VolumeHandler
     {
         RequireWritable();
         await _names.RemoveDirectoryAsync(NodeOf(request), NameOf(request)).ConfigureAwait(false);
+        NoteFreed();
         return Errno.None;
     }
 

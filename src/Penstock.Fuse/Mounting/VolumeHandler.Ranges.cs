@@ -33,6 +33,7 @@ internal sealed partial class VolumeHandler
             _ => throw new FileSystemException(IoFault.NotSupported),
         };
         await task.ConfigureAwait(false);
+        NoteFreed();
         return Errno.None;
     }
 

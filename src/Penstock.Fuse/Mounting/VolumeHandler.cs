@@ -23,9 +23,8 @@ internal sealed partial class VolumeHandler : FuseHandler
     private readonly Inode _root;
     private int _maxRead = 1024 * 1024;
 
-    // References that FORGET gave back and that are still being released, plus one until the end.
-    private int _releases = 1;
-    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ForgottenInodes _forgotten;
+    private int _hasFreed;
 
     /// <param name="names">The volume's names.</param>
     /// <param name="root">The root directory, with a reference that this now owns.</param>
@@ -37,6 +36,7 @@ internal sealed partial class VolumeHandler : FuseHandler
         _root = root;
         _nodes = new NodeTable(root);
         _options = options;
+        _forgotten = new ForgottenInodes(_fileSystem, options.OnDefect);
     }
 
     /// <summary>Files that the kernel has open.</summary>
@@ -53,15 +53,32 @@ internal sealed partial class VolumeHandler : FuseHandler
     {
         if (_nodes.Forget(node, lookups) is { } inode)
         {
-            Interlocked.Increment(ref _releases);
-            _fileSystem.Scheduler.Start(() => ReleaseForgottenAsync(inode));
+            NoteFreed();
+            _forgotten.Release(inode);
         }
     }
 
-    public override ValueTask<Errno> StatFsAsync(FuseRequest request)
+    /// <summary>
+    /// A file that was removed is freed when the kernel forgets it, a moment after unlink(2) has returned, and its blocks can be used when the
+    /// change is committed. Programs expect neither delay: one that finds no space waits for both.
+    /// </summary>
+    public override async ValueTask<bool> MakeRoomAsync()
     {
+        await _forgotten.WaitForDeletionsAsync().ConfigureAwait(false);
+        if (Interlocked.Exchange(ref _hasFreed, 0) == 0)
+        {
+            return false;
+        }
+
+        await FileSystemWriteback.MakeRoomAsync(_fileSystem).ConfigureAwait(false);
+        return true;
+    }
+
+    public override async ValueTask<Errno> StatFsAsync(FuseRequest request)
+    {
+        await _forgotten.WaitForDeletionsAsync().ConfigureAwait(false);
         VolumeStatistics statistics = _fileSystem.Statistics;
-        return new(request.Reply(new FuseStatFsOut
+        return request.Reply(new FuseStatFsOut
         {
             Blocks = statistics.Blocks,
             BlocksFree = statistics.FreeBlocks,
@@ -71,7 +88,7 @@ internal sealed partial class VolumeHandler : FuseHandler
             BlockSize = (uint)statistics.BlockSize,
             FragmentSize = (uint)statistics.BlockSize,
             NameLength = FileName.MaxLength,
-        }));
+        });
     }
 
     public override async ValueTask<Errno> SyncFsAsync(FuseRequest request)
@@ -93,38 +110,12 @@ internal sealed partial class VolumeHandler : FuseHandler
             await _fileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
         }
 
-        EndRelease();
-        await _released.Task.ConfigureAwait(false);
+        await _forgotten.EndAsync().ConfigureAwait(false);
         await _fileSystem.Inodes.ReleaseAsync(_root).ConfigureAwait(false);
     }
 
-    /// <summary>Deleting an unlinked file with its last reference can fail; the volume then keeps it on its orphan list.</summary>
-    private async Task ReleaseForgottenAsync(Inode inode)
-    {
-        try
-        {
-            await _fileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
-        }
-        catch (FileSystemException)
-        {
-        }
-        catch (Exception defect)
-        {
-            _options.OnDefect?.Invoke(defect);
-        }
-        finally
-        {
-            EndRelease();
-        }
-    }
-
-    private void EndRelease()
-    {
-        if (Interlocked.Decrement(ref _releases) == 0)
-        {
-            _released.TrySetResult();
-        }
-    }
+    /// <summary>Something may have been freed since a request last found no space.</summary>
+    private void NoteFreed() => Volatile.Write(ref _hasFreed, 1);
 
     private FileName NameOf(FuseRequest request) => FileName.From(request.Name.ToArray());
 

@@ -15,6 +15,11 @@ internal abstract class FuseHandler
     {
     }
 
+    /// <summary>
+    /// A request failed for lack of space. True says that there may be more now: it is then run again, once.
+    /// </summary>
+    public virtual ValueTask<bool> MakeRoomAsync() => new(false);
+
     /// <summary>The kernel drops this many lookups of a node. There is no reply.</summary>
     public virtual void Forget(ulong node, ulong lookups)
     {

@@ -92,6 +92,9 @@ internal sealed unsafe class FuseRequest
     /// <summary>FORGET and the like: the kernel expects no reply.</summary>
     public bool IsSilent { get; set; }
 
+    /// <summary>Whether the request may be run again if it found no space and room can be made: once, and only if that does no harm.</summary>
+    public bool MayRunAgain { get; set; } = true;
+
     /// <summary>The arguments, whose presence was checked before the handler was called.</summary>
     public ref readonly T Arguments<T>()
         where T : unmanaged
@@ -268,6 +271,7 @@ internal sealed unsafe class FuseRequest
         _arguments = _tail = null;
         _bodyLength = _tailLength = _extensionLength = _replyLength = _payloadLength = 0;
         IsSilent = false;
+        MayRunAgain = true;
         Transport = null;
     }
 

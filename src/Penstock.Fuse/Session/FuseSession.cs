@@ -72,24 +72,7 @@ internal sealed class FuseSession : IFuseRequestSink, IDisposable
     void IFuseRequestSink.Dispatch(FuseRequest request)
     {
         Interlocked.Increment(ref _lives);
-        Errno outcome;
-        try
-        {
-            ValueTask<Errno> task = Run(request);
-            if (!task.IsCompleted)
-            {
-                request.FinishWhenCompleted(task);
-                return;
-            }
-
-            outcome = task.GetAwaiter().GetResult();
-        }
-        catch (Exception exception)
-        {
-            outcome = OutcomeOf(exception);
-        }
-
-        Answer(request, outcome);
+        Begin(request);
     }
 
     void IFuseRequestSink.Ended(FuseEnd end)
@@ -129,7 +112,66 @@ internal sealed class FuseSession : IFuseRequestSink, IDisposable
             outcome = OutcomeOf(exception);
         }
 
-        Answer(request, outcome);
+        Conclude(request, outcome);
+    }
+
+    private void Begin(FuseRequest request)
+    {
+        Errno outcome;
+        try
+        {
+            ValueTask<Errno> task = Run(request);
+            if (!task.IsCompleted)
+            {
+                request.FinishWhenCompleted(task);
+                return;
+            }
+
+            outcome = task.GetAwaiter().GetResult();
+        }
+        catch (Exception exception)
+        {
+            outcome = OutcomeOf(exception);
+        }
+
+        Conclude(request, outcome);
+    }
+
+    private void Conclude(FuseRequest request, Errno outcome)
+    {
+        if (outcome == Errno.ENOSPC && request.MayRunAgain)
+        {
+            request.MayRunAgain = false;
+            _ = RetryAsync(request);
+        }
+        else
+        {
+            Answer(request, outcome);
+        }
+    }
+
+    /// <summary>Rare enough to allocate. Whatever happens, the request goes on to its answer.</summary>
+    private async Task RetryAsync(FuseRequest request)
+    {
+        bool hasRoom = false;
+        try
+        {
+            hasRoom = await _handler.MakeRoomAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Still no space, then; the reason is in the journal or the device, and they tell everybody.
+            _ = OutcomeOf(exception);
+        }
+
+        if (hasRoom)
+        {
+            Begin(request);
+        }
+        else
+        {
+            Answer(request, Errno.ENOSPC);
+        }
     }
 
     private ValueTask<Errno> Run(FuseRequest request)

@@ -145,4 +145,17 @@ public sealed class MountedFilesTests
             """);
         mounted.Fails("fallocate -c -o 0 -l 4096 b", "Operation not supported");
     }
+
+    [FuseFact]
+    public async Task A_removed_file_makes_room_for_the_next_at_once()
+    {
+        await using MountedTree mounted = await MountedTree.StartAsync();
+        mounted.Fails("dd if=/dev/zero of=full bs=1M", "No space left on device");
+        for (int round = 0; round < 5; round++)
+        {
+            mounted.Run("rm full && dd if=/dev/zero of=full bs=1M count=50 status=none");
+            mounted.Run("rm full && dd if=/dev/zero of=full bs=1M count=50 oflag=direct status=none");
+            mounted.Run("truncate -s 0 full && fallocate -l 50M full");
+        }
+    }
 }

@@ -102,6 +102,8 @@ internal class MemoryFileSystem : FileSystem
                 throw new FileSystemException(IoFault.NoSpace, "no free block");
             }
 
+            // What is reserved is promised to somebody else.
+            count = fromReservation ? count : Math.Min(count, free - _reserved);
             ulong first = NextFree();
             ulong got = 0;
             while (got < count && first + got < (ulong)_isTaken.Length && !_isTaken[first + got])

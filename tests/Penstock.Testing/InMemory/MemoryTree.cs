@@ -150,6 +150,8 @@ internal sealed class MemoryTree : MemoryFileSystem
 
     public override async ValueTask DeleteInodeAsync(Inode inode)
     {
+        // Dirty pages hold reservations, and nobody will write them any more.
+        await inode.Pages!.RemoveAsync(0, long.MaxValue);
         await base.DeleteInodeAsync(inode);
         lock (_latch)
         {

@@ -90,6 +90,24 @@ public sealed class FuseSessionTests : IDisposable
         Assert.Single(_defects);
     }
 
+    [Theory]
+    [InlineData(true, 2)]
+    [InlineData(false, 1)]
+    public void A_request_without_space_is_run_again_once_if_room_was_made(bool isMade, int calls)
+    {
+        _handler.Throws = new FileSystemException(IoFault.NoSpace);
+        _handler.MakesRoom = isMade;
+        _kernel.Deliver(Request(FuseOpcode.Lookup, 2, 1, "hello\0"u8));
+
+        Assert.Equal(28, Assert.Single(_kernel.Replies).Error);
+        Assert.Equal(calls, _handler.Calls);
+        Assert.Equal(0, _session.InFlight);
+
+        // A request object that is used again has its second chance again.
+        _kernel.Deliver(Request(FuseOpcode.Lookup, 3, 1, "hello\0"u8));
+        Assert.Equal(2 * calls, _handler.Calls);
+    }
+
     [Fact]
     public void An_opcode_without_a_row_is_ENOSYS()
     {
@@ -275,6 +293,10 @@ public sealed class FuseSessionTests : IDisposable
         public bool HasGroup1001 { get; private set; }
 
         public override void Initialized(FuseConnection connection) => Connection = connection;
+
+        public bool MakesRoom { get; set; }
+
+        public override ValueTask<bool> MakeRoomAsync() => new(MakesRoom);
 
         public override void Forget(ulong node, ulong lookups) => Forgotten.Add((node, lookups));
 
