@@ -18,15 +18,17 @@ public sealed class Mount : IAsyncDisposable
 {
     private const int LargestRequest = 1024 * 1024;
 
+    private readonly Namespace _names;
     private readonly FileSystem _fileSystem;
     private readonly MountPoint _mountPoint;
     private readonly FuseSession _session;
     private readonly VolumeHandler _handler;
     private int _isDetached;
 
-    private Mount(FileSystem fileSystem, MountPoint mountPoint, FuseSession session, VolumeHandler handler)
+    private Mount(Namespace names, MountPoint mountPoint, FuseSession session, VolumeHandler handler)
     {
-        _fileSystem = fileSystem;
+        _names = names;
+        _fileSystem = names.FileSystem;
         _mountPoint = mountPoint;
         _session = session;
         _handler = handler;
@@ -42,13 +44,23 @@ public sealed class Mount : IAsyncDisposable
     /// </summary>
     public Task Completion { get; }
 
-    /// <summary>The invalidations to send when the volume is changed beside the mount.</summary>
-    internal FuseNotifier Notifier => _session.Notifier;
-
     /// <summary>Files that programs have open on the mount.</summary>
     internal int OpenFiles => _handler.OpenFiles;
 
     /// <summary>Mounts a volume; returns when the mount answers.</summary>
+    /// <param name="volume">The volume, which must stay open until <see cref="Completion"/>.</param>
+    /// <param name="directory">An existing directory.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <exception cref="FileSystemException">NotFound, NotADirectory: the directory. NotPermitted: not root, and fusermount3 refuses.
+    /// NotSupported: no FUSE here, or too old a kernel.</exception>
+    public static ValueTask<Mount> StartAsync(Volume volume, string directory, MountOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(volume);
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        return StartAsync(volume.Names, volume.Name, directory, options);
+    }
+
+    /// <summary>Mounts what has names; returns when the mount answers.</summary>
     /// <param name="names">The names of the volume.</param>
     /// <param name="source">What the mount table shows as the source.</param>
     /// <param name="directory">An existing directory.</param>
@@ -71,7 +83,7 @@ public sealed class Mount : IAsyncDisposable
             session = CreateSession(device, handler, options);
             session.Start();
             await session.Ready.ConfigureAwait(false);
-            return new Mount(fileSystem, mountPoint, session, handler);
+            return new Mount(names, mountPoint, session, handler);
         }
         catch
         {
@@ -95,6 +107,28 @@ public sealed class Mount : IAsyncDisposable
     /// <returns>False if files on it are open; nothing has changed then.</returns>
     /// <exception cref="FileSystemException">InvalidArgument: nothing is mounted there. NotPermitted: it is another user's.</exception>
     public static bool TryUnmount(string directory) => MountPoint.TryDetach(Path.GetFullPath(directory));
+
+    /// <summary>
+    /// Makes the kernel forget what it knows of a file: to be called after the file was made, changed or removed through the
+    /// <see cref="Volume"/> itself, beside the mount. Programs see the change soon after this returns.
+    /// </summary>
+    /// <param name="path">The file, from the volume's root on. It need not exist any more.</param>
+    /// <exception cref="FileSystemException">NotFound, NotADirectory: a directory on the way.</exception>
+    public async ValueTask InvalidateAsync(string path)
+    {
+        (Inode directory, FileName name) = await new PathWalk(_names).FindParentAsync(path).ConfigureAwait(false);
+        Inode? inode = null;
+        try
+        {
+            inode = await _names.TryLookupAsync(directory, name).ConfigureAwait(false);
+            _handler.Invalidate(_session.Notifier, directory, name, inode);
+        }
+        finally
+        {
+            await ReleaseAsync(inode).ConfigureAwait(false);
+            await ReleaseAsync(directory).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Writes everything back and takes the mount off.</summary>
     /// <exception cref="FileSystemException">Busy: programs have files open there; everything is written back, and the mount stays.
@@ -149,6 +183,8 @@ public sealed class Mount : IAsyncDisposable
         var transport = new DeviceTransport(device, buffers, LargestRequest, options.Readers);
         return new FuseSession(transport, buffers, handler, sessionOptions);
     }
+
+    private ValueTask ReleaseAsync(Inode? inode) => inode is null ? default : _fileSystem.Inodes.ReleaseAsync(inode);
 
     private void Detach()
     {

@@ -27,7 +27,7 @@ public sealed record MountOptions
 
     /// <summary>
     /// How long the kernel may answer from what it knows of names without asking. Long by default: all changes come through the mount, or
-    /// through the same volume object, which the mount tells the kernel of.
+    /// through the same <see cref="Volume"/>, whose user then calls <see cref="Mount.InvalidateAsync"/>.
     /// </summary>
     public TimeSpan NameLifetime { get; init; } = TimeSpan.FromHours(1);
 

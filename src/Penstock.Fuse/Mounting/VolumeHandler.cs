@@ -97,6 +97,18 @@ internal sealed partial class VolumeHandler : FuseHandler
         return Errno.None;
     }
 
+    /// <summary>Has the kernel told that a name, and what it leads to, may have changed behind it.</summary>
+    public void Invalidate(FuseNotifier notifier, Inode directory, FileName name, Inode? inode)
+    {
+        ulong parent = _nodes.ToNode(directory.Number);
+        notifier.InvalidateEntry(parent, name.Bytes);
+        notifier.InvalidateInode(parent, -1, 0);
+        if (inode is not null)
+        {
+            notifier.InvalidateInode(_nodes.ToNode(inode.Number), 0, 0);
+        }
+    }
+
     /// <summary>The session is over: closes what the kernel did not release, forgets what it did not forget. Called once, last.</summary>
     public async ValueTask EndAsync()
     {

@@ -1,3 +1,5 @@
+using Penstock.Files;
+using Penstock.Fuse;
 using Xunit;
 
 namespace Penstock.Outside.Fuse;
@@ -130,7 +132,7 @@ public sealed class MountedNamesTests
     [FuseFact]
     public async Task A_read_only_mount_refuses_changes()
     {
-        await using MountedTree mounted = await MountedTree.StartAsync(new Penstock.Fuse.MountOptions { IsReadOnly = true });
+        await using MountedTree mounted = await MountedTree.StartAsync(new MountOptions { IsReadOnly = true });
         mounted.Fails("mkdir d", "Read-only file system");
         Assert.Contains(" ro,", Shell.Run($"grep {mounted.Directory} /proc/mounts"), StringComparison.Ordinal);
     }
@@ -144,5 +146,27 @@ public sealed class MountedNamesTests
         await mounted.Mount.Completion.WaitAsync(TimeSpan.FromSeconds(20));
         await mounted.Tree.Inodes.CloseAsync();
         Assert.Equal(0, mounted.Tree.Inodes.Count);
+    }
+
+    [FuseFact]
+    public async Task A_change_beside_the_mount_is_seen_once_the_kernel_was_told()
+    {
+        await using MountedTree mounted = await MountedTree.StartAsync();
+        mounted.Run("mkdir d && (ls made || true) && stat -c %a d");
+        var names = new Namespace(mounted.Tree);
+        Inode root = await names.GetRootAsync();
+        Inode d = await names.LookupAsync(root, FileName.From("d"));
+        await AttributeChanges.ApplyAsync(d, new AttributeUpdate { Mode = 0x1C0 });
+        await mounted.Tree.Inodes.ReleaseAsync(d);
+        await mounted.Tree.Inodes.ReleaseAsync(await names.MakeAsync(
+            root, FileName.From("made"), new NewNode { Mode = 0x41ED, UserId = 0, GroupId = 0 }));
+        await mounted.Tree.Inodes.ReleaseAsync(root);
+        Assert.Equal("755\n", mounted.Run("stat -c %a d"));
+        mounted.Fails("ls made", "No such file");
+
+        await mounted.Mount.InvalidateAsync("/d");
+        await mounted.Mount.InvalidateAsync("/made");
+        Assert.True(SpinWait.SpinUntil(() => Shell.Try($"ls {mounted.Directory}/made").Code == 0, TimeSpan.FromSeconds(20)));
+        Assert.Equal("700\n", mounted.Run("stat -c %a d"));
     }
 }
