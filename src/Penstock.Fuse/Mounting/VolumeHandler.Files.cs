@@ -167,8 +167,13 @@ internal sealed partial class VolumeHandler
         IoOptions options = IoOptions.None;
         if ((write.WriteFlags & FuseWriteFlags.Cache) != 0)
         {
-            // Written back by the kernel: the flags are those of some file that was open, not of a request.
-            return options;
+            // Written back by the kernel: the flags are those of some file that was open, not of a request, and it looked at privileges then.
+            return options | RequestOptions.KeepsSetId;
+        }
+
+        if ((write.WriteFlags & FuseWriteFlags.KillSuidGid) == 0)
+        {
+            options |= RequestOptions.KeepsSetId;
         }
 
         if ((write.Flags & LinuxOpenFlagsOfThisMachine.Direct) != 0)
@@ -233,8 +238,7 @@ internal sealed partial class VolumeHandler
     {
         RequireWritable();
         FileChecks.MayTruncate(inode);
-        _ = keepsPrivileges;
-        await TruncatePath.SetSizeAsync(inode, size).ConfigureAwait(false);
+        await TruncatePath.SetSizeAsync(inode, size, keepsPrivileges).ConfigureAwait(false);
         NoteFreed();
     }
 }

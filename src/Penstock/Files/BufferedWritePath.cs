@@ -22,21 +22,24 @@ internal static class BufferedWritePath
 
         FileChecks.MayChange(inode);
         bool isAppend = (options & IoOptions.Append) != 0;
-        IoResult result = await WriteStagedAsync(inode, memory, 0, isAppend ? -1 : offset, memory.Length).ConfigureAwait(false);
+        IoResult result = await WriteStagedAsync(
+            inode, memory, 0, isAppend ? -1 : offset, memory.Length, RequestOptions.KeepsSetIdOf(options)).ConfigureAwait(false);
         return await DirectWritePath.SyncIfAskedAsync(inode, result, options, cursor).ConfigureAwait(false);
     }
 
     /// <summary>Writes a part of <paramref name="memory"/>, from <paramref name="start"/> on; takes the inode lock itself.</summary>
-    public static ValueTask<IoResult> WritePartAsync(Inode inode, SegmentList memory, long start, long offset, long length) =>
-        WriteStagedAsync(inode, memory, start, offset, length);
+    public static ValueTask<IoResult> WritePartAsync(
+        Inode inode, SegmentList memory, long start, long offset, long length, bool keepsSetId = false) =>
+        WriteStagedAsync(inode, memory, start, offset, length, keepsSetId);
 
     /// <summary>Writes in pieces that can be staged; an append (offset -1) in one, so that no other comes between.</summary>
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
-    private static async ValueTask<IoResult> WriteStagedAsync(Inode inode, SegmentList memory, long start, long offset, long length)
+    private static async ValueTask<IoResult> WriteStagedAsync(
+        Inode inode, SegmentList memory, long start, long offset, long length, bool keepsSetId)
     {
         if (memory.IsOurs)
         {
-            return await WriteLockedAsync(inode, memory, start, offset, length).ConfigureAwait(false);
+            return await WriteLockedAsync(inode, memory, start, offset, length, keepsSetId).ConfigureAwait(false);
         }
 
         long done = 0;
@@ -46,7 +49,7 @@ internal static class BufferedWritePath
             int piece = (int)(offset < 0 ? length : Math.Min(length - done, StagingMemory.MaxLength));
             using StagingMemory staging = StagingMemory.Stage(memory, start + done, piece);
             long at = offset < 0 ? -1 : offset + done;
-            IoResult result = await WriteLockedAsync(inode, staging.List!, 0, at, piece).ConfigureAwait(false);
+            IoResult result = await WriteLockedAsync(inode, staging.List!, 0, at, piece, keepsSetId).ConfigureAwait(false);
             done += result.Bytes;
             if (result.IsFailed || result.Bytes < piece)
             {
@@ -58,7 +61,8 @@ internal static class BufferedWritePath
     }
 
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
-    private static async ValueTask<IoResult> WriteLockedAsync(Inode inode, SegmentList memory, long start, long offset, long length)
+    private static async ValueTask<IoResult> WriteLockedAsync(
+        Inode inode, SegmentList memory, long start, long offset, long length, bool keepsSetId)
     {
         // While there is too much dirty data: before the lock, so that readers of attributes and others are not held up with the writer.
         IoFault fault = await inode.FileSystem.PageCache.ThrottleAsync(inode.Pages!).ConfigureAwait(false);
@@ -84,9 +88,9 @@ internal static class BufferedWritePath
             long size = inode.Size;
             long at = offset < 0 ? size : offset;
             length = FileChecks.LimitLength(inode, at, length);
-            if (Privileges.AreToBeCleared(inode))
+            if (Privileges.AreToBeCleared(inode, keepsSetId))
             {
-                await Privileges.ClearAsync(inode).ConfigureAwait(false);
+                await Privileges.ClearAsync(inode, keepsSetId).ConfigureAwait(false);
             }
 
             FileTimes.Modified(inode);

@@ -26,6 +26,7 @@ internal sealed class DirectWriteEpisode
     private long _offset;
     private long _length;
     private bool _isExclusive;
+    private bool _keepsSetId;
     private bool _holdsLock;
     private bool _holdsGate;
     private bool _isOrphan;
@@ -42,7 +43,7 @@ internal sealed class DirectWriteEpisode
 
     private bool IsUnaligned => ((_offset | End) & (_inode.Mapper!.BlockSize - 1)) != 0;
 
-    public static DirectWriteEpisode Rent(Inode inode, SegmentList memory, long offset, bool isExclusive)
+    public static DirectWriteEpisode Rent(Inode inode, SegmentList memory, long offset, bool isExclusive, bool keepsSetId)
     {
         DirectWriteEpisode episode = s_pool.Rent();
         episode._inode = inode;
@@ -50,6 +51,7 @@ internal sealed class DirectWriteEpisode
         episode._offset = offset;
         episode._length = memory.Length;
         episode._isExclusive = isExclusive;
+        episode._keepsSetId = keepsSetId;
         episode._holdsLock = true;
         episode._holdsGate = false;
         episode._isOrphan = false;
@@ -115,9 +117,9 @@ internal sealed class DirectWriteEpisode
             return DirectOutcome.FallBack(0);
         }
 
-        if (_isExclusive && Privileges.AreToBeCleared(_inode))
+        if (_isExclusive && Privileges.AreToBeCleared(_inode, _keepsSetId))
         {
-            await Privileges.ClearAsync(_inode).ConfigureAwait(false);
+            await Privileges.ClearAsync(_inode, _keepsSetId).ConfigureAwait(false);
         }
 
         FileTimes.Modified(_inode);
@@ -417,7 +419,8 @@ internal sealed class DirectWriteEpisode
     /// </summary>
     private async ValueTask<IoResult> FallBackAsync(long done)
     {
-        IoResult rest = await BufferedWritePath.WritePartAsync(_inode, _memory, done, _offset + done, _length - done).ConfigureAwait(false);
+        IoResult rest = await BufferedWritePath.WritePartAsync(
+            _inode, _memory, done, _offset + done, _length - done, _keepsSetId).ConfigureAwait(false);
         if (rest.Bytes > 0 && !Scheduler.IsBroken(Rule.FallbackWritesBack))
         {
             IoFault fault = await Pages.WriteBackAsync(_offset + done, rest.Bytes).ConfigureAwait(false);

@@ -39,7 +39,7 @@ internal static class DirectWritePath
                 inode, await WriteUnlockedAsync(inode, memory, offset).ConfigureAwait(false), options, cursor).ConfigureAwait(false);
         }
 
-        bool isExclusive = await LockAsync(inode, isAppend, offset, memory.Length).ConfigureAwait(false);
+        bool isExclusive = await LockAsync(inode, options, offset, memory.Length).ConfigureAwait(false);
         if (isAppend)
         {
             offset = inode.Size;
@@ -50,7 +50,8 @@ internal static class DirectWritePath
             }
         }
 
-        IoResult result = await DirectWriteEpisode.Rent(inode, memory, offset, isExclusive).RunAsync().ConfigureAwait(false);
+        IoResult result = await DirectWriteEpisode.Rent(inode, memory, offset, isExclusive, RequestOptions.KeepsSetIdOf(options))
+            .RunAsync().ConfigureAwait(false);
         return await SyncIfAskedAsync(inode, result, options, cursor).ConfigureAwait(false);
     }
 
@@ -70,16 +71,18 @@ internal static class DirectWritePath
     /// Takes the inode lock: shared for a pure overwrite, else exclusively (Rule 2.1). What is learnt before the lock is held may be
     /// out of date, so it is looked at again under it.
     /// </summary>
-    private static async ValueTask<bool> LockAsync(Inode inode, bool isAppend, long offset, long length)
+    private static async ValueTask<bool> LockAsync(Inode inode, IoOptions options, long offset, long length)
     {
-        bool mayShare = !isAppend && LooksLikeOverwrite(inode, offset, length);
+        bool isAppend = (options & IoOptions.Append) != 0;
+        bool keepsSetId = RequestOptions.KeepsSetIdOf(options);
+        bool mayShare = !isAppend && LooksLikeOverwrite(inode, offset, length, keepsSetId);
         if (mayShare)
         {
             await inode.Lock.AcquireSharedAsync().ConfigureAwait(false);
             bool shares = false;
             try
             {
-                shares = LooksLikeOverwrite(inode, offset, length) && await IsOverwriteAsync(inode, offset, length).ConfigureAwait(false);
+                shares = LooksLikeOverwrite(inode, offset, length, keepsSetId) && await IsOverwriteAsync(inode, offset, length).ConfigureAwait(false);
             }
             finally
             {
@@ -99,9 +102,9 @@ internal static class DirectWritePath
         return true;
     }
 
-    private static bool LooksLikeOverwrite(Inode inode, long offset, long length) =>
+    private static bool LooksLikeOverwrite(Inode inode, long offset, long length, bool keepsSetId) =>
         (offset + length <= inode.Size || inode.FileSystem.Scheduler.IsBroken(Rule.ExtendingWriteHoldsLock))
-        && inode.AllowsDirectIo && !Privileges.AreToBeCleared(inode);
+        && inode.AllowsDirectIo && !Privileges.AreToBeCleared(inode, keepsSetId);
 
     /// <summary>
     /// Whether every block is there already, so that a shared lock is enough (invariant 3.11): written ones in any case, unwritten

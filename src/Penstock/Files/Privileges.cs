@@ -11,17 +11,18 @@ internal static class Privileges
     private static readonly FileName s_capability = FileName.From("security.capability");
 
     /// <summary>Whether a write would have something to clear. Cheap.</summary>
-    public static bool AreToBeCleared(Inode inode) => HasModeBits(inode.Attributes.Mode) || inode.MayHaveCapabilities;
+    public static bool AreToBeCleared(Inode inode, bool keepsSetId = false) =>
+        (!keepsSetId && HasModeBits(inode.Attributes.Mode)) || inode.MayHaveCapabilities;
 
     /// <summary>Clears them. The inode lock is held exclusively.</summary>
-    public static async ValueTask ClearAsync(Inode inode)
+    public static async ValueTask ClearAsync(Inode inode, bool keepsSetId = false)
     {
         if (inode.FileSystem.Scheduler.IsBroken(Rule.WriteClearsPrivileges))
         {
             return;
         }
 
-        if (HasModeBits(inode.Attributes.Mode))
+        if (!keepsSetId && HasModeBits(inode.Attributes.Mode))
         {
             inode.Change(0, static (ref InodeAttributes a, int _) => a.Mode = (ushort)(a.Mode & ~BitsToClear(a.Mode)));
         }

@@ -8,7 +8,7 @@ internal static class TruncatePath
 {
     /// <summary>Cuts the file, or extends it with zeros. Takes all locks itself; also updates the times, and takes privileges away.</summary>
     /// <exception cref="FileSystemException">FileTooLarge, DeviceFailed, or what freeing blocks met; the error of the first step that failed is kept.</exception>
-    public static async ValueTask SetSizeAsync(Inode inode, long newSize)
+    public static async ValueTask SetSizeAsync(Inode inode, long newSize, bool keepsSetId = false)
     {
         if (newSize > inode.FileSystem.MaxFileSize)
         {
@@ -18,9 +18,9 @@ internal static class TruncatePath
         await inode.Lock.AcquireExclusiveAsync().ConfigureAwait(false);
         try
         {
-            if (Privileges.AreToBeCleared(inode))
+            if (Privileges.AreToBeCleared(inode, keepsSetId))
             {
-                await Privileges.ClearAsync(inode).ConfigureAwait(false);
+                await Privileges.ClearAsync(inode, keepsSetId).ConfigureAwait(false);
             }
 
             await SetSizeLockedAsync(inode, newSize).ConfigureAwait(false);

@@ -1,0 +1,13 @@
+namespace Penstock.Files;
+
+/// <summary>Options of a request that only the core's own callers set.</summary>
+internal static class RequestOptions
+{
+    /// <summary>
+    /// The writer may keep setuid and setgid on what he writes (CAP_FSETID); file capabilities go all the same. Only who knows his users, as
+    /// the mount does, sets it.
+    /// </summary>
+    public const IoOptions KeepsSetId = (IoOptions)(1 << 16);
+
+    public static bool KeepsSetIdOf(IoOptions options) => (options & KeepsSetId) != 0;
+}
