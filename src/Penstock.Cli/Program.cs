@@ -1,1 +1,4 @@
-return 0;
+using Penstock.Cli;
+using Penstock.Cli.Output;
+
+return await CommandLine.RunAsync(args, Terminal.OfProcess());

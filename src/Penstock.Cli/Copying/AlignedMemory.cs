@@ -1,0 +1,33 @@
+namespace Penstock.Cli.Copying;
+
+/// <summary>Buffers that are kept for the next file: most files are small, and a fresh one costs more than they do.</summary>
+internal readonly struct AlignedMemory : IDisposable
+{
+    private static readonly Stack<AlignedBuffer> s_idle = new();
+    private readonly AlignedBuffer _buffer;
+
+    private AlignedMemory(AlignedBuffer buffer) => _buffer = buffer;
+
+    public Memory<byte> Memory => _buffer.Memory;
+
+    public static AlignedMemory Rent(int length)
+    {
+        lock (s_idle)
+        {
+            if (s_idle.TryPop(out AlignedBuffer? idle) && idle.Length >= length)
+            {
+                return new AlignedMemory(idle);
+            }
+        }
+
+        return new AlignedMemory(new AlignedBuffer(length));
+    }
+
+    public void Dispose()
+    {
+        lock (s_idle)
+        {
+            s_idle.Push(_buffer);
+        }
+    }
+}

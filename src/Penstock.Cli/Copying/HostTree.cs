@@ -1,0 +1,184 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Penstock.Cli.Host;
+using Penstock.Cli.Naming;
+
+namespace Penstock.Cli.Copying;
+
+/// <summary>The host's files.</summary>
+internal sealed class HostTree : FileTree
+{
+    public override string Describe(string path) => path;
+
+    public override ValueTask<TreeFile?> FindAsync(string path, bool followLink)
+    {
+        if (LinuxCalls.GetStatus(path, followLink, out HostStatus status) != 0)
+        {
+            return Marshal.GetLastPInvokeError() is 2 or 20 ? new ValueTask<TreeFile?>((TreeFile?)null) : throw Failed(path);
+        }
+
+        return new ValueTask<TreeFile?>(new TreeFile
+        {
+            Kind = ModeBits.ToKind(status.Mode),
+            Permissions = (UnixFileMode)(status.Mode & ModeBits.PermissionMask),
+            UserId = status.UserId,
+            GroupId = status.GroupId,
+            Length = status.Length,
+            AllocatedBytes = status.Sectors * 512,
+            Links = status.Links,
+            AccessTime = status.AccessTime,
+            ModifyTime = status.ModifyTime,
+            DeviceNumber = DeviceNumbers.Join(status.DeviceMajor, status.DeviceMinor),
+            Identity = (DeviceNumbers.Join(status.HostMajor, status.HostMinor), status.InodeNumber),
+        });
+    }
+
+    public override ValueTask<List<string>> ListAsync(string path, CancellationToken cancellationToken)
+    {
+        var names = new List<string>();
+        foreach (string entry in Directory.EnumerateFileSystemEntries(path, "*", new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false }))
+        {
+            names.Add(Path.GetFileName(entry));
+        }
+
+        names.Sort(string.CompareOrdinal);
+        return new ValueTask<List<string>>(names);
+    }
+
+    public override ValueTask<TreeContent> OpenAsync(string path, CancellationToken cancellationToken) =>
+        new(new HostContent(File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, FileOptions.SequentialScan)));
+
+    public override ValueTask<TreeContent> CreateAsync(string path, UnixFileMode permissions, CancellationToken cancellationToken)
+    {
+        // Set on the way, and with the user's umask; exact permissions come with the other attributes.
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            Share = FileShare.ReadWrite,
+            UnixCreateMode = permissions | UnixFileMode.UserWrite,
+            BufferSize = 0,
+        };
+        return new ValueTask<TreeContent>(new HostContent(new FileStream(path, options)));
+    }
+
+    public override ValueTask MakeDirectoryAsync(string path, UnixFileMode permissions)
+    {
+        Directory.CreateDirectory(path, permissions | UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask MakeSymbolicLinkAsync(string path, string target)
+    {
+        File.CreateSymbolicLink(path, target);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask MakeHardLinkAsync(string existing, string path) => Check(LinuxCalls.Link(existing, path), path);
+
+    public override ValueTask MakeNodeAsync(string path, TreeFile file) =>
+        Check(LinuxCalls.MakeNode(path, ModeBits.FromKind(file.Kind) | (uint)file.Permissions, file.DeviceNumber), path);
+
+    public override ValueTask RemoveAsync(string path)
+    {
+        File.Delete(path);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask<string> ReadLinkAsync(string path) =>
+        new(new FileInfo(path).LinkTarget ?? throw new IOException($"{path}: not a symbolic link"));
+
+    public override ValueTask<List<(string Name, byte[] Value)>> ReadAttributesAsync(string path)
+    {
+        var attributes = new List<(string, byte[])>();
+        var names = new byte[65536];
+        nint length = LinuxCalls.ListAttributes(path, names, names.Length);
+        if (length <= 0)
+        {
+            return length == 0 || Marshal.GetLastPInvokeError() == LinuxCalls.NotSupported ? new(attributes) : throw Failed(path);
+        }
+
+        var value = new byte[65536];
+        foreach (string name in Encoding.UTF8.GetString(names, 0, (int)length).Split('\0', StringSplitOptions.RemoveEmptyEntries))
+        {
+            nint size = LinuxCalls.GetAttribute(path, name, value, value.Length);
+            if (size >= 0)
+            {
+                attributes.Add((name, value[..(int)size]));
+            }
+        }
+
+        return new(attributes);
+    }
+
+    public override ValueTask SetAttributeAsync(string path, string name, ReadOnlyMemory<byte> value)
+    {
+        int result = LinuxCalls.SetAttribute(path, name, value.Span, value.Length, 0);
+
+        // What the host does not take from this user (trusted, security) is left out, as cp does.
+        return result != 0 && Marshal.GetLastPInvokeError() is LinuxCalls.NotSupported or LinuxCalls.NotPermitted
+            ? ValueTask.CompletedTask
+            : Check(result, path);
+    }
+
+    public override ValueTask SetPermissionsAsync(string path, UnixFileMode permissions)
+    {
+        File.SetUnixFileMode(path, permissions);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask SetOwnerAsync(string path, uint userId, uint groupId)
+    {
+        int result = LinuxCalls.ChangeOwner(path, userId, groupId);
+        return result != 0 && Marshal.GetLastPInvokeError() is LinuxCalls.NotPermitted or LinuxCalls.InvalidArgument
+            ? ValueTask.CompletedTask
+            : Check(result, path);
+    }
+
+    public override ValueTask SetTimesAsync(string path, Timestamp access, Timestamp modify) =>
+        Check(LinuxCalls.SetTimes(path, access, modify), path);
+
+    private static ValueTask Check(int result, string path) => result == 0 ? ValueTask.CompletedTask : throw Failed(path);
+
+    private static IOException Failed(string path) => new($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
+
+    private sealed class HostContent : TreeContent
+    {
+        private readonly SafeFileHandle _file;
+        private readonly FileStream? _stream;
+
+        public HostContent(SafeFileHandle file) => _file = file;
+
+        public HostContent(FileStream stream)
+        {
+            _stream = stream;
+            _file = stream.SafeFileHandle;
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken) =>
+            await RandomAccess.ReadAsync(_file, buffer, offset, cancellationToken);
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, long offset, CancellationToken cancellationToken) =>
+            RandomAccess.WriteAsync(_file, bytes, offset, cancellationToken);
+
+        public override ValueTask<long> SkipHoleAsync(long offset)
+        {
+            long data = LinuxCalls.Seek(_file, offset, LinuxCalls.SeekData);
+            return new(data >= 0 ? data : Marshal.GetLastPInvokeError() == LinuxCalls.NoSuchRange ? RandomAccess.GetLength(_file) : offset);
+        }
+
+        public override ValueTask SetLengthAsync(long length)
+        {
+            RandomAccess.SetLength(_file, length);
+            return ValueTask.CompletedTask;
+        }
+
+        public override ValueTask DisposeAsync()
+        {
+            _stream?.Dispose();
+            _file.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}

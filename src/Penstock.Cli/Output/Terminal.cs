@@ -1,0 +1,42 @@
+using System.Text;
+
+namespace Penstock.Cli.Output;
+
+/// <summary>Where a command reads from and writes to. Tests bring their own.</summary>
+internal sealed class Terminal : IDisposable
+{
+    public required TextWriter Out { get; init; }
+
+    public required TextWriter Error { get; init; }
+
+    /// <summary>Standard output as bytes, for file contents. What was written as text comes out before.</summary>
+    public required Stream Bytes { get; init; }
+
+    /// <summary>Standard input as bytes.</summary>
+    public required Stream Input { get; init; }
+
+    /// <summary>Whether a person looks at standard error.</summary>
+    public bool IsWatched { get; init; }
+
+    /// <summary>The file that the command is at, as its user named it: the "where" of a failure that does not know it.</summary>
+    public string? Subject { get; set; }
+
+    /// <summary>Cancelled by SIGINT and SIGTERM.</summary>
+    public CancellationToken Interrupted { get; init; }
+
+    public static Terminal OfProcess()
+    {
+        Stream output = Console.OpenStandardOutput();
+        return new Terminal
+        {
+            Out = new StreamWriter(output, new UTF8Encoding(false), 16 << 10, leaveOpen: true),
+            Error = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true },
+            Bytes = output,
+            Input = Console.OpenStandardInput(),
+            IsWatched = !Console.IsErrorRedirected,
+            Interrupted = Signals.Interruption(),
+        };
+    }
+
+    public void Dispose() => Out.Flush();
+}
