@@ -63,7 +63,15 @@ internal static class BackgroundStart
     private static ProcessStartInfo DescribeSelf()
     {
         string program = Environment.ProcessPath ?? throw new IOException("the program's own path is not known; use --foreground");
-        var start = new ProcessStartInfo(program);
+
+        // Pipes of ours in place of the caller's: the runtime duplicates its standard descriptors early, and whoever waits for the end of
+        // what we print ("$(penstock mount …)") would otherwise wait for the mount's end.
+        var start = new ProcessStartInfo(program)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         if (Path.GetFileNameWithoutExtension(program) == "dotnet")
         {
             start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Penstock.Cli.dll"));
