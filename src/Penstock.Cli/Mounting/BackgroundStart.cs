@@ -34,7 +34,13 @@ internal static class BackgroundStart
         pipe.DisposeLocalCopyOfClientHandle();
         using var reader = new StreamReader(pipe);
         string word = await reader.ReadToEndAsync(cancellationToken);
-        return word == Ready ? null : word.Length > 0 ? word : "the background process ended without a word";
+        if (word.Length == 0)
+        {
+            // It never came as far as to leave its standard error.
+            word = await process.StandardError.ReadToEndAsync(cancellationToken);
+        }
+
+        return word == Ready ? null : word.Length > 0 ? word.Trim().ReplaceLineEndings(" ") : "the background process ended without a word";
     }
 
     /// <summary>In the second process, first of all: leaves the terminal, its session and its directory.</summary>

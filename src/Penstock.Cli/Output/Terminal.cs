@@ -1,4 +1,5 @@
 using System.Text;
+using Penstock.Cli.Host;
 
 namespace Penstock.Cli.Output;
 
@@ -26,14 +27,14 @@ internal sealed class Terminal : IDisposable
 
     public static Terminal OfProcess()
     {
-        Stream output = Console.OpenStandardOutput();
+        var output = new StandardStream(1);
         return new Terminal
         {
             Out = new StreamWriter(output, new UTF8Encoding(false), 16 << 10, leaveOpen: true),
-            Error = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true },
+            Error = new StreamWriter(new StandardStream(2), new UTF8Encoding(false), 1024) { AutoFlush = true },
             Bytes = output,
-            Input = Console.OpenStandardInput(),
-            IsWatched = !Console.IsErrorRedirected,
+            Input = new StandardStream(0),
+            IsWatched = StandardStream.IsTerminal(2),
             Interrupted = Signals.Interruption(),
         };
     }
