@@ -15,7 +15,7 @@ public sealed record FileDetails
         UserId = attributes.UserId;
         GroupId = attributes.GroupId;
         Length = inode.Size;
-        AllocatedBytes = (long)inode.Sectors * 512;
+        AllocatedBytes = (long)inode.SectorsTold * 512;
         AccessTime = attributes.AccessTime;
         ModifyTime = attributes.ModifyTime;
         ChangeTime = attributes.ChangeTime;

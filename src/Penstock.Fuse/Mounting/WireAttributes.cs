@@ -18,7 +18,7 @@ internal static class WireAttributes
         {
             Inode = inode.Number.Value,
             Size = (ulong)inode.Size,
-            Blocks = inode.Sectors,
+            Blocks = inode.SectorsTold,
             AccessTime = attributes.AccessTime.Seconds,
             ModifyTime = attributes.ModifyTime.Seconds,
             ChangeTime = attributes.ChangeTime.Seconds,
@@ -50,7 +50,7 @@ internal static class WireAttributes
             Mode = attributes.Mode,
             Inode = inode.Number.Value,
             Size = (ulong)inode.Size,
-            Blocks = inode.Sectors,
+            Blocks = inode.SectorsTold,
             AccessTime = ToStatxTime(attributes.AccessTime),
             BirthTime = ToStatxTime(attributes.BirthTime),
             ChangeTime = ToStatxTime(attributes.ChangeTime),

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Penstock.Execution;
 using System.Runtime.CompilerServices;
 using Penstock.Locking;
@@ -9,6 +10,7 @@ internal sealed partial class FilePages
 {
     private int _dirtyPages;
     private int _failedPages;
+    private long _delayedBlocks;
     private long _dirtySince;
     private bool _hasUnstoredSize;
 
@@ -17,6 +19,9 @@ internal sealed partial class FilePages
 
     /// <summary>Whether pages are dirty because the device or the volume did not take them.</summary>
     public bool HasFailed => Volatile.Read(ref _failedPages) != 0;
+
+    /// <summary>How many blocks of the file have a reservation and no place on the volume yet.</summary>
+    public long DelayedBlocks => Volatile.Read(ref _delayedBlocks);
 
     /// <summary>Whether the stored size has changed since it was last put into the inode's block: what fdatasync must not leave out.</summary>
     public bool HasUnstoredSize
@@ -64,7 +69,7 @@ internal sealed partial class FilePages
             wasDirty = page.IsDirty;
             page.IsUpToDate = true;
             page.DirtyBlocks |= dirtyBlocks;
-            page.DelayedBlocks |= delayedBlocks;
+            ChangeDelayed(page, page.DelayedBlocks | delayedBlocks);
             page.IsLocked = false;
             if (!wasDirty && page.IsDirty)
             {
@@ -149,8 +154,15 @@ internal sealed partial class FilePages
     {
         lock (_latch)
         {
-            page.DelayedBlocks = blocks;
+            ChangeDelayed(page, blocks);
         }
+    }
+
+    /// <summary>Latch held: the only place where a page's delayed blocks change, so that the file's count of them is true.</summary>
+    private void ChangeDelayed(CachePage page, uint blocks)
+    {
+        _delayedBlocks += BitOperations.PopCount(blocks) - page.CountDelayed();
+        page.DelayedBlocks = blocks;
     }
 
     /// <summary>Whether a page of the range is dirty because its writeback failed.</summary>

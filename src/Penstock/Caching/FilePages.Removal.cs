@@ -154,7 +154,7 @@ internal sealed partial class FilePages
             {
                 uint removed = WholeBlocks(from, to);
                 page.DirtyBlocks &= ~removed;
-                page.DelayedBlocks &= ~removed;
+                ChangeDelayed(page, page.DelayedBlocks & ~removed);
                 if (wasDirty && !page.IsDirty)
                 {
                     _tree.SetTag(page.Index, PageTag.Dirty, isSet: false);
@@ -199,7 +199,7 @@ internal sealed partial class FilePages
         }
 
         page.DirtyBlocks = 0;
-        page.DelayedBlocks = 0;
+        ChangeDelayed(page, 0);
         page.Owner = null;
         page.AssertState();
         return page.TakeWaiters();

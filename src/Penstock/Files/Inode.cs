@@ -90,6 +90,14 @@ internal abstract class Inode : IPagedFile
     /// <summary>How many 512-byte units the file takes on the volume, as <c>st_blocks</c> counts.</summary>
     public abstract ulong Sectors { get; }
 
+    /// <summary>
+    /// <see cref="Sectors"/> as a stat tells them: what is written and has no place yet counts, and so does a file's content in the inode. To programs that
+    /// archive or copy, a file with a size and without blocks is nothing but a hole, and they would lose what is in it.
+    /// </summary>
+    public ulong SectorsTold => Sectors
+        + ((ulong)(Pages?.DelayedBlocks ?? 0) * (uint)FileSystem.BlockSize / 512)
+        + (HasInlineData && Kind == FileKind.Regular ? ((ulong)Size + 511) / 512 : 0);
+
     /// <summary>Whether the content lies in the inode itself: then I/O goes the buffered way, and <see cref="ReadInline"/> fills the page.</summary>
     public virtual bool HasInlineData => false;
 

@@ -20,7 +20,7 @@ public sealed class ArchiveTests
     public void Rsync_there_and_back(string making)
     {
         Needs.Tools("rsync");
-        ThereAndBack(making, "rsync -aHAXS --numeric-ids \"$1/\" \"$2/\"");
+        ThereAndBack(making, "rsync -aHAXS --numeric-ids --modify-window=-1 \"$1/\" \"$2/\"");
     }
 
     private static void ThereAndBack(string making, string copy)

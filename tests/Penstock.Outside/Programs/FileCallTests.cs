@@ -6,6 +6,26 @@ namespace Penstock.Outside.Programs;
 /// <summary>The calls that only some programs make: locks, flags, attributes, ranges, unnamed files.</summary>
 public sealed class FileCallTests
 {
+    /// <summary>tar and cp take a file that has a size and no blocks for one hole, and would lose what was just written to it.</summary>
+    [Theory]
+    [InlineData("mkfs.ext4")]
+    [InlineData("mkfs.ext4 -O inline_data")]
+    [InlineData("mkfs.ext4 -O inline_data,bigalloc -C 16384")]
+    [InlineData("mkfs.ext4 -t ext2 -b 1024")]
+    public void What_was_just_written_has_blocks(string making) => MountedVolume.Use(making, v =>
+    {
+        v.Run("""
+            echo small > small; test $(stat -c %b small) -gt 0; head -c 300000 /dev/urandom > large; test $(stat -c %b large) -ge 586
+            tar -S -cf ../new.tar small large; mkdir ../new; tar -xf ../new.tar -C ../new; cmp small ../new/small; cmp large ../new/large
+            truncate -s 1m hole; test $(stat -c %b hole) = 0; : > empty; test $(stat -c %b empty) = 0
+            for i in $(seq 1 50); do dd if=/dev/urandom of=scattered bs=1k seek=$((i * 37 % 200)) count=5 conv=notrunc status=none; done
+            truncate -s 150001 scattered; fallocate -p -o 20000 -l 50000 scattered || true; head -c 100000 /dev/urandom > gone; truncate -s 0 gone; test $(stat -c %b gone) = 0
+            sync small large scattered; chmod 600 *; stat -c '%n %b' small large scattered hole empty gone > ../before
+            """);
+        v.Remount();
+        v.Run("stat -c '%n %b' small large scattered hole empty gone | diff ../before -");
+    });
+
     [Fact]
     public void Locks_of_both_kinds_exclude() => MountedVolume.Use("mkfs.ext4", v =>
     {
