@@ -152,9 +152,10 @@ internal sealed class DirectWriteEpisode
         {
             FileSystemException? failure = await SubmitAsync(request, device, write).ConfigureAwait(false);
             bool isShort = request.Submitted < _length;
+            FileSystemException? endOfIoFailure = null;
             if (request.UnwrittenRuns.Count > 0 || write.IsExtending)
             {
-                reserved = await _inode.FileSystem.Journal.ReserveAsync(EndOfIoCredits(request)).ConfigureAwait(false);
+                (reserved, endOfIoFailure) = await TryReserveAsync(EndOfIoCredits(request)).ConfigureAwait(false);
             }
 
             request.EndSubmission();
@@ -174,9 +175,14 @@ internal sealed class DirectWriteEpisode
             }
             catch (FileSystemException e)
             {
+                endOfIoFailure = e;
+            }
+
+            if (endOfIoFailure is not null)
+            {
                 // The data has landed, but nothing leads to it: not a byte counts.
-                failure = e;
-                result = IoResult.Failed(e.Fault);
+                failure = endOfIoFailure;
+                result = IoResult.Failed(endOfIoFailure.Fault);
             }
 
             await InvalidateAfterAsync().ConfigureAwait(false);
@@ -287,6 +293,22 @@ internal sealed class DirectWriteEpisode
         }
 
         _holdsGate = true;
+    }
+
+    /// <summary>
+    /// Rule 2.18: room for the end of I/O, before the request can complete. A failure is handed back, since what was submitted is on the
+    /// device and owns the caller's memory until it completes (invariant 3.15).
+    /// </summary>
+    private async ValueTask<(ReservedHandle? Reserved, FileSystemException? Failure)> TryReserveAsync(int credits)
+    {
+        try
+        {
+            return (await _inode.FileSystem.Journal.ReserveAsync(credits).ConfigureAwait(false), null);
+        }
+        catch (FileSystemException e)
+        {
+            return (null, e);
+        }
     }
 
     private int EndOfIoCredits(DirectIoRequest request)

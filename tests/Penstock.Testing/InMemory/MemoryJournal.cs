@@ -18,6 +18,9 @@ internal sealed class MemoryJournal(BlockDevice device, Action<VolumeBlock, ulon
     /// <summary>How many commits there were.</summary>
     public int Commits { get; private set; }
 
+    /// <summary>Whether reservations fail, as they do from the moment in which a journal is aborted.</summary>
+    public bool RefusesReservations { get; set; }
+
     public override MetadataCache Cache => throw new NotSupportedException("Metadata lives in memory only.");
 
     public override TransactionId Running => _running;
@@ -26,7 +29,9 @@ internal sealed class MemoryJournal(BlockDevice device, Action<VolumeBlock, ulon
 
     public override ValueTask<Handle> BeginAsync(int credits) => new(Begin(credits));
 
-    public override ValueTask<ReservedHandle> ReserveAsync(int credits) => new(new Reserved(this, credits));
+    public override ValueTask<ReservedHandle> ReserveAsync(int credits) => RefusesReservations
+        ? ValueTask.FromException<ReservedHandle>(new FileSystemException(IoFault.ReadOnly, "the journal is aborted"))
+        : new ValueTask<ReservedHandle>(new Reserved(this, credits));
 
     public override async ValueTask CommitAsync(TransactionId transaction)
     {

@@ -264,6 +264,24 @@ public sealed class DirectWriteRules
     });
 
     [Fact]
+    public void Rule_2_18_a_write_whose_end_finds_no_room_waits_for_its_parts_and_fails_whole()
+    {
+        var world = new World();
+        OpenFile file = world.Create();
+        world.Complete(file.SetLengthAsync(4 * World.Block).AsTask());
+        world.Volume.MemoryJournal.RefusesReservations = true;
+        world.Hold(DeviceOperation.Write);
+        Task<int> write = world.StartWrite(file, 1, World.Block, World.Block);
+        world.Idle();
+        Assert.Equal(1, world.Device.InFlight);
+        Assert.False(write.IsCompleted, "The device still owns the buffer.");
+        world.Device.ReleaseAll();
+        Assert.Equal(IoFault.ReadOnly, world.FaultOf(write));
+        Assert.All(world.Read(file, World.Block, World.Block), b => Assert.Equal(0, b));
+        Assert.True(world.IsBalanced(file), world.Describe(file));
+    }
+
+    [Fact]
     public void Rule_2_14_a_synchronous_write_syncs_after_its_data_has_landed() => World.Matters(Rule.SyncAfterCompletion, world =>
     {
         OpenFile file = world.CreateFilled(World.Block, 1);
