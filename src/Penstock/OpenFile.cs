@@ -15,7 +15,7 @@ namespace Penstock;
 /// honoured up to the submission, never after it, so completion always means that the device no longer uses the memory.</para>
 /// <para>In steady state no read or write allocates on the managed heap.</para>
 /// </remarks>
-public sealed class OpenFile : IAsyncDisposable, IDisposable
+public sealed partial class OpenFile : IAsyncDisposable, IDisposable
 {
     private readonly FileAccess _access;
     private readonly ErrorCursor _errors;

@@ -9,14 +9,14 @@ public sealed partial class Volume
     /// <summary>Makes a directory.</summary>
     /// <exception cref="FileSystemException">Exists, NotFound (a parent), NoSpace, TooManyLinks, ReadOnly.</exception>
     public ValueTask CreateDirectoryAsync(string path, UnixFileMode permissions = (UnixFileMode)0x1ED) =>
-        MakeAsync(path, Describe(FileKind.Directory, permissions));
+        MakeNodeAsync(path, Describe(FileKind.Directory, permissions));
 
     /// <summary>Makes a symbolic link.</summary>
     /// <param name="path">The link.</param>
     /// <param name="target">What it leads to; it need not exist.</param>
     /// <exception cref="FileSystemException">Exists, NotFound, NameTooLong, NoSpace, ReadOnly.</exception>
     public ValueTask CreateSymbolicLinkAsync(string path, string target) =>
-        MakeAsync(path, Describe(FileKind.SymbolicLink, (UnixFileMode)0x1FF) with { LinkTarget = Encoding.UTF8.GetBytes(target) });
+        MakeNodeAsync(path, Describe(FileKind.SymbolicLink, (UnixFileMode)0x1FF) with { LinkTarget = Encoding.UTF8.GetBytes(target) });
 
     /// <summary>Makes a pipe, socket or device file.</summary>
     /// <param name="path">The new file.</param>
@@ -25,7 +25,7 @@ public sealed partial class Volume
     /// <param name="deviceNumber">The number of a device, in Linux's encoding.</param>
     /// <exception cref="FileSystemException">Exists, NotFound, NoSpace, ReadOnly.</exception>
     public ValueTask CreateNodeAsync(string path, FileKind kind, UnixFileMode permissions, ulong deviceNumber = 0) =>
-        MakeAsync(path, Describe(kind, permissions) with { DeviceNumber = deviceNumber });
+        MakeNodeAsync(path, Describe(kind, permissions) with { DeviceNumber = deviceNumber });
 
     /// <summary>Adds a name for a file.</summary>
     /// <param name="existing">The file; a symbolic link is linked itself.</param>
@@ -129,7 +129,7 @@ public sealed partial class Volume
         }).ConfigureAwait(false);
     }
 
-    private async ValueTask MakeAsync(string path, NewNode node)
+    private async ValueTask MakeNodeAsync(string path, NewNode node)
     {
         await InParentAsync(path, (node, Inodes: FileSystem.Inodes), static async (names, directory, name, a) =>
         {

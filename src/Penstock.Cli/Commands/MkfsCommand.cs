@@ -61,7 +61,7 @@ internal sealed class MkfsCommand : Command
         }
 
         _terminal.Subject = name;
-        Superblock superblock = await VolumeMaking.MakeAsync(name, length, options);
+        Superblock superblock = await MakeAsync(name, options);
         bool hasFailures = from is not null && !await VolumeFilling.FillAsync(name, from, _terminal, cancellationToken);
         if (!parsed.GetValue(_quiet))
         {
@@ -71,6 +71,18 @@ internal sealed class MkfsCommand : Command
         }
 
         return hasFailures ? ExitCode.Failure : ExitCode.Success;
+    }
+
+    private static async Task<Superblock> MakeAsync(string name, MakingOptions options)
+    {
+        try
+        {
+            return await Volume.MakeOnAsync(name, options);
+        }
+        catch (DeviceException e) when (e.Fault == IoFault.NotFound && options.Length is null)
+        {
+            throw new UsageException($"{name} does not exist; say how large to make it, such as: penstock mkfs {name} 1G");
+        }
     }
 
     private MakingOptions ToOptions(ParseResult parsed) => new MakingOptions

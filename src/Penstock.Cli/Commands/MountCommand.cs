@@ -137,7 +137,7 @@ internal sealed class MountCommand : Command
     /// <summary>The root of a new volume belongs to who made it, so that he can use the mount.</summary>
     private async Task CreateAsync(string volume, long size, CancellationToken cancellationToken)
     {
-        await VolumeMaking.MakeAsync(volume, size, new MakingOptions());
+        await Volume.MakeAsync(volume, new MakingOptions { Length = size }, cancellationToken);
         if (LinuxCalls.EffectiveUserId() != 0)
         {
             await using Volume made = await VolumeAccess.OpenForWritingAsync(_terminal, volume, cancellationToken);

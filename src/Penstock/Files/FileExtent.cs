@@ -1,9 +1,10 @@
-namespace Penstock.Files;
+namespace Penstock;
 
 /// <summary>What is special about a <see cref="FileExtent"/>; as in FIEMAP.</summary>
 [Flags]
-internal enum FileExtentFlags
+public enum FileExtentFlags
 {
+    /// <summary>Nothing.</summary>
     None = 0,
 
     /// <summary>The last extent of the file.</summary>
@@ -24,4 +25,4 @@ internal enum FileExtentFlags
 /// <param name="Device">Where it is on the volume, in bytes; 0 where it is delayed or inline.</param>
 /// <param name="Length">Its length in bytes.</param>
 /// <param name="Flags">What is special about it.</param>
-internal readonly record struct FileExtent(long Offset, long Device, long Length, FileExtentFlags Flags);
+public readonly record struct FileExtent(long Offset, long Device, long Length, FileExtentFlags Flags);

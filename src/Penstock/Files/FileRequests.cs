@@ -82,7 +82,7 @@ internal static class FileRequests
         return true;
     }
 
-    private static long Judge(IoResult result, OpenFile file, string what)
+    public static long Judge(IoResult result, OpenFile file, string what)
     {
         if (result.IsFailed && result.Bytes == 0)
         {

@@ -1,13 +1,11 @@
-using Penstock.Devices;
-
-namespace Penstock.Cli.Naming;
+namespace Penstock.Devices;
 
 /// <summary>The image file behind a device's name, before it is opened: made, or made long enough.</summary>
 internal static class ImageFile
 {
     /// <summary>Makes a sparse file, or lengthens one that is too short. Devices, partitions and memory are left alone.</summary>
     /// <returns>Whether the file is new.</returns>
-    /// <exception cref="UsageException">There is no file and no size to make one.</exception>
+    /// <exception cref="DeviceException">NotFound: there is no file and no length to make one. FileTooLarge, NoSpace: the host refused the length.</exception>
     public static bool Prepare(string name, long? length)
     {
         DeviceName device = DeviceName.Parse(name);
@@ -19,7 +17,7 @@ internal static class ImageFile
         bool isNew = !File.Exists(path) && !Directory.Exists(path);
         if (isNew && length is null)
         {
-            throw new UsageException($"{path} does not exist; say how large to make it, such as: penstock mkfs {path} 1G");
+            throw new DeviceException(IoFault.NotFound, path, "it does not exist, and no length was given to make it");
         }
 
         if (length is { } bytes && (isNew || IsShortFile(path, bytes)))
