@@ -33,6 +33,9 @@ internal enum Rule
     /// <summary>1.13: data of a fallback is on the device before the write returns.</summary>
     FallbackWritesBack,
 
+    /// <summary>2.4, 3.9: an append that goes on buffered looks for the end of the file anew.</summary>
+    FallbackFindsEndAnew,
+
     /// <summary>1.16: a direct write writes back dirty pages of its range first.</summary>
     DirectWriteFlushes,
 

@@ -26,6 +26,7 @@ internal sealed class DirectWriteEpisode
     private long _offset;
     private long _length;
     private bool _isExclusive;
+    private bool _isAppend;
     private bool _keepsSetId;
     private bool _holdsLock;
     private bool _holdsGate;
@@ -43,7 +44,7 @@ internal sealed class DirectWriteEpisode
 
     private bool IsUnaligned => ((_offset | End) & (_inode.Mapper!.BlockSize - 1)) != 0;
 
-    public static DirectWriteEpisode Rent(Inode inode, SegmentList memory, long offset, bool isExclusive, bool keepsSetId)
+    public static DirectWriteEpisode Rent(Inode inode, SegmentList memory, long offset, bool isExclusive, bool isAppend, bool keepsSetId)
     {
         DirectWriteEpisode episode = s_pool.Rent();
         episode._inode = inode;
@@ -51,6 +52,7 @@ internal sealed class DirectWriteEpisode
         episode._offset = offset;
         episode._length = memory.Length;
         episode._isExclusive = isExclusive;
+        episode._isAppend = isAppend;
         episode._keepsSetId = keepsSetId;
         episode._holdsLock = true;
         episode._holdsGate = false;
@@ -439,19 +441,31 @@ internal sealed class DirectWriteEpisode
     /// Rules 1.12, 1.13, 2.4: goes on buffered at the first byte that was not transferred, and has the data on the device before it
     /// returns. The result is the sum; an error of the write-back wins (Rule 2.20).
     /// </summary>
+    /// <remarks>
+    /// The inode lock was given up, since user memory is staged without it. Another append may have come first, so an append looks for the end anew
+    /// (invariant 3.9); one that has written a part already ends there, short.
+    /// </remarks>
     private async ValueTask<IoResult> FallBackAsync(long done)
     {
+        bool findsEnd = _isAppend && !Scheduler.IsBroken(Rule.FallbackFindsEndAnew);
+        if (findsEnd && done > 0)
+        {
+            return IoResult.Transferred(done);
+        }
+
+        long from = _offset + done;
         IoResult rest = await BufferedWritePath.WritePartAsync(
-            _inode, _memory, done, _offset + done, _length - done, _keepsSetId).ConfigureAwait(false);
+            _inode, _memory, done, findsEnd ? -1 : from, _length - done, _keepsSetId).ConfigureAwait(false);
         if (rest.Bytes > 0 && !Scheduler.IsBroken(Rule.FallbackWritesBack))
         {
-            IoFault fault = await Pages.WriteBackAsync(_offset + done, rest.Bytes).ConfigureAwait(false);
+            long length = findsEnd ? long.MaxValue - from : rest.Bytes;
+            IoFault fault = await Pages.WriteBackAsync(from, length).ConfigureAwait(false);
             if (fault != IoFault.None)
             {
                 return new IoResult(done, fault);
             }
 
-            await Pages.InvalidateAsync(_offset + done, rest.Bytes).ConfigureAwait(false);
+            await Pages.InvalidateAsync(from, length).ConfigureAwait(false);
         }
 
         return new IoResult(done + rest.Bytes, rest.Fault);

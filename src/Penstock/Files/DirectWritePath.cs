@@ -50,7 +50,7 @@ internal static class DirectWritePath
             }
         }
 
-        IoResult result = await DirectWriteEpisode.Rent(inode, memory, offset, isExclusive, RequestOptions.KeepsSetIdOf(options))
+        IoResult result = await DirectWriteEpisode.Rent(inode, memory, offset, isExclusive, isAppend, RequestOptions.KeepsSetIdOf(options))
             .RunAsync().ConfigureAwait(false);
         return await SyncIfAskedAsync(inode, result, options, cursor).ConfigureAwait(false);
     }

@@ -253,6 +253,24 @@ public sealed class DirectWriteRules
     });
 
     [Fact]
+    public void Rule_2_4_appends_that_go_on_buffered_do_not_overlap() => World.Matters(Rule.FallbackFindsEndAnew, world =>
+    {
+        OpenFile file = world.Create();
+        file.Inode.Change(static (ref InodeAttributes attributes) => attributes.Flags |= FileFlags.DataJournalled);
+        const IoOptions Options = IoOptions.Direct | IoOptions.Append;
+
+        // Both wait for somebody else, so that the second has the lock before the first goes on.
+        Assert.True(file.Inode.Lock.TryAcquireExclusive());
+        Task<int> first = world.StartWrite(file, 1, 0, World.Block, Options);
+        Task<int> second = world.StartWrite(file, 2, 0, World.Block, Options);
+        file.Inode.Lock.ReleaseExclusiveByCompletion();
+        world.Complete(first);
+        world.Complete(second);
+        return file.Length == 2 * World.Block && world.Read(file, 0, 2 * World.Block).Order().SequenceEqual(
+            Enumerable.Repeat((byte)1, World.Block).Concat(Enumerable.Repeat((byte)2, World.Block))) && world.IsBalanced(file);
+    });
+
+    [Fact]
     public void Rule_2_12_a_failed_extending_write_is_cut_back() => World.Matters(Rule.FailedExtensionIsCutBack, world =>
     {
         OpenFile file = world.Create();
