@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Penstock.Devices;
 using Penstock.Files;
 using Penstock.Fuse.Mounting;
 using Penstock.Fuse.Session;
@@ -80,7 +81,7 @@ public sealed class Mount : IAsyncDisposable
         try
         {
             mountPoint = MountPoint.Attach(directory, ToMountOptions(source, options), out SafeFileHandle device);
-            session = CreateSession(device, handler, options);
+            session = CreateSession(device, fileSystem.Device, handler, options);
             session.Start();
             await session.Ready.ConfigureAwait(false);
             return new Mount(names, mountPoint, session, handler);
@@ -170,7 +171,7 @@ public sealed class Mount : IAsyncDisposable
         MaxRead = LargestRequest,
     };
 
-    private static FuseSession CreateSession(SafeFileHandle device, VolumeHandler handler, MountOptions options)
+    private static FuseSession CreateSession(SafeFileHandle device, BlockDevice host, VolumeHandler handler, MountOptions options)
     {
         var sessionOptions = new FuseSessionOptions
         {
@@ -180,7 +181,7 @@ public sealed class Mount : IAsyncDisposable
             OnDefect = options.OnDefect,
         };
         var buffers = new WireBufferPool(LargestRequest, sessionOptions.BufferLimit);
-        var transport = new DeviceTransport(device, buffers, LargestRequest, options.Readers);
+        var transport = new DeviceTransport(device, buffers, LargestRequest, options.Readers, host);
         return new FuseSession(transport, buffers, handler, sessionOptions);
     }
 

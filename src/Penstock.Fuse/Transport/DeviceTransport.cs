@@ -1,21 +1,29 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Penstock.Devices;
 using Penstock.Fuse.Protocol;
 using Penstock.Fuse.Session;
 
 namespace Penstock.Fuse.Transport;
 
 /// <summary>
-/// Requests and replies over /dev/fuse. A few threads block in read(2), each with a large buffer of its own: these are the only
-/// threads that wait for the kernel. A request runs on its reader until it first awaits; the reply is written by whoever completes it.
+/// Requests and replies over /dev/fuse. Where the volume's device lets it, requests are read on the threads of rings of that device, so that a request
+/// goes to the device and its reply to the kernel without waking another thread; else a few threads block in read(2). A request runs on its reader until
+/// it first awaits; the reply is written by whoever completes it.
 /// </summary>
 internal sealed unsafe class DeviceTransport : FuseTransport
 {
+    private const int GetStatusFlags = 3;
+    private const int SetStatusFlags = 4;
+    private const int NonBlocking = 0x800;
+
     private readonly SafeFileHandle _device;
     private readonly WireBufferPool _buffers;
+    private readonly BlockDevice? _host;
     private readonly int _largestRequest;
     private readonly int _readers;
     private IFuseRequestSink? _sink;
+    private volatile bool _isHosted;
     private int _running;
     private int _isWidened;
     private int _end = (int)FuseEnd.Unmounted;
@@ -24,19 +32,31 @@ internal sealed unsafe class DeviceTransport : FuseTransport
     /// <param name="buffers">Where requests are received.</param>
     /// <param name="maxWrite">The largest payload of a request.</param>
     /// <param name="readers">Threads that read.</param>
-    public DeviceTransport(SafeFileHandle device, WireBufferPool buffers, int maxWrite, int readers)
+    /// <param name="host">The device whose threads may read, or null.</param>
+    public DeviceTransport(SafeFileHandle device, WireBufferPool buffers, int maxWrite, int readers, BlockDevice? host = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(readers, 1);
         _device = device;
         _buffers = buffers;
+        _host = host;
         _largestRequest = maxWrite;
         _readers = readers;
     }
 
+    /// <summary>The number of /dev/fuse, valid until this is disposed.</summary>
+    public int Descriptor => (int)_device.DangerousGetHandle();
+
     public override void Start(IFuseRequestSink sink)
     {
         _sink = sink;
-        StartReader(0);
+
+        // Said beforehand: INIT can have been answered, and Widen called, before the first reader is known to be seated.
+        _isHosted = _host is not null;
+        if (!_isHosted || !TryStartHosted(0))
+        {
+            _isHosted = false;
+            StartThread(0);
+        }
     }
 
     public override void Widen()
@@ -48,9 +68,20 @@ internal sealed unsafe class DeviceTransport : FuseTransport
 
         for (int i = 1; i < _readers; i++)
         {
-            StartReader(i);
+            if (!_isHosted)
+            {
+                StartThread(i);
+            }
+            else if (!TryStartHosted(i))
+            {
+                // There was one ring, but no more: the first reader does it alone.
+                break;
+            }
         }
     }
+
+    /// <summary>Reads one request through a reader and dispatches it.</summary>
+    public int ReadOne(RequestReader reader) => reader.ReadOne(this, _sink!);
 
     public override void Reply(FuseRequest request, int error)
     {
@@ -85,58 +116,10 @@ internal sealed unsafe class DeviceTransport : FuseTransport
 
     public override void Dispose() => _device.Dispose();
 
-    private void StartReader(int index)
+    /// <summary>A reader is done, with the errno that ended it.</summary>
+    public void ReaderEnded(RequestReader reader, int error)
     {
-        Interlocked.Increment(ref _running);
-        new Thread(ReadRequests) { IsBackground = true, Name = $"penstock-fuse-{index}" }.Start();
-    }
-
-    private void ReadRequests()
-    {
-        WireBuffer? buffer = null;
-        while (true)
-        {
-            _buffers.WaitForRoom();
-            buffer ??= _buffers.Rent(_largestRequest);
-            nint length = LinuxCalls.Read(_device, buffer.Start, (nuint)buffer.Capacity);
-            if (length >= 0)
-            {
-                buffer = Deliver(buffer, (int)length);
-                continue;
-            }
-
-            int error = LastError();
-
-            // ENOENT: the request was interrupted before it could be read.
-            if (error != Errno.EINTR.Value && error != Errno.ENOENT.Value && error != Errno.EAGAIN.Value)
-            {
-                _buffers.Return(buffer);
-                ReaderEnded(error);
-                return;
-            }
-        }
-    }
-
-    /// <summary>Hands the request on; returns the buffer when it can be read into again.</summary>
-    private WireBuffer? Deliver(WireBuffer buffer, int length)
-    {
-        FuseRequest request = _sink!.RentRequest();
-        if (length > WireBuffer.WriteHead + WireBufferPool.CopyLimit)
-        {
-            request.Receive(this, buffer, length);
-            _sink.Dispatch(request);
-            return null;
-        }
-
-        WireBuffer small = _buffers.Rent(Math.Max(0, length - WireBuffer.WriteHead));
-        Buffer.MemoryCopy(buffer.Start, small.Start, small.Capacity, length);
-        request.Receive(this, small, length);
-        _sink.Dispatch(request);
-        return buffer;
-    }
-
-    private void ReaderEnded(int error)
-    {
+        reader.Dispose();
         if (error != Errno.ENODEV.Value)
         {
             Volatile.Write(ref _end, (int)(error == Errno.ECONNABORTED.Value ? FuseEnd.Aborted : FuseEnd.Failed));
@@ -145,6 +128,48 @@ internal sealed unsafe class DeviceTransport : FuseTransport
         if (Interlocked.Decrement(ref _running) == 0)
         {
             _sink!.Ended((FuseEnd)Volatile.Read(ref _end));
+        }
+    }
+
+    private bool TryStartHosted(int index)
+    {
+        // Before the first read, and taken back where there is no ring: threads of our own wait inside the read.
+        int flags = LinuxCalls.FileControl(Descriptor, GetStatusFlags, 0);
+        _ = LinuxCalls.FileControl(Descriptor, SetStatusFlags, flags | NonBlocking);
+        Interlocked.Increment(ref _running);
+        var reader = new RequestReader(_device, _buffers, _largestRequest);
+        if (_host!.TryHost(new HostedReader(this, reader, _buffers), $"penstock-fuse-{index}"))
+        {
+            return true;
+        }
+
+        Interlocked.Decrement(ref _running);
+        if (index == 0)
+        {
+            _ = LinuxCalls.FileControl(Descriptor, SetStatusFlags, flags);
+        }
+
+        return false;
+    }
+
+    private void StartThread(int index)
+    {
+        Interlocked.Increment(ref _running);
+        new Thread(ReadRequests) { IsBackground = true, Name = $"penstock-fuse-{index}" }.Start();
+    }
+
+    private void ReadRequests()
+    {
+        var reader = new RequestReader(_device, _buffers, _largestRequest);
+        while (true)
+        {
+            _buffers.WaitForRoom();
+            int error = ReadOne(reader);
+            if (error != 0 && !RequestReader.IsPassing(error) && error != Errno.EAGAIN.Value)
+            {
+                ReaderEnded(reader, error);
+                return;
+            }
         }
     }
 

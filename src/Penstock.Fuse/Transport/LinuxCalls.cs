@@ -30,8 +30,8 @@ internal static unsafe partial class LinuxCalls
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int descriptor);
 
-    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
-    public static partial nint Read(SafeFileHandle descriptor, byte* buffer, nuint count);
+    [LibraryImport("libc", EntryPoint = "readv", SetLastError = true)]
+    public static partial nint ReadV(SafeFileHandle descriptor, IoVector* vectors, int count);
 
     [LibraryImport("libc", EntryPoint = "writev", SetLastError = true)]
     public static partial nint WriteV(SafeFileHandle descriptor, IoVector* vectors, int count);

@@ -16,6 +16,7 @@ internal sealed class WireBufferPool : IDisposable
     private readonly Stack<WireBuffer>[] _free;
     private readonly int _largest;
     private readonly long _limit;
+    private Action? _roomMade;
     private long _used;
     private bool _isDisposed;
 
@@ -44,6 +45,18 @@ internal sealed class WireBufferPool : IDisposable
         }
     }
 
+    /// <summary>Whether the next request may be taken in.</summary>
+    public bool HasRoom => Volatile.Read(ref _used) < _limit || Volatile.Read(ref _isDisposed);
+
+    /// <summary>Has <paramref name="wake"/> called whenever there is room again: for a reader that may not block.</summary>
+    public void WakeWhenThereIsRoom(Action wake)
+    {
+        lock (_lock)
+        {
+            _roomMade += wake;
+        }
+    }
+
     /// <summary>A buffer with at least this much payload.</summary>
     public WireBuffer Rent(int payloadCapacity)
     {
@@ -64,9 +77,10 @@ internal sealed class WireBufferPool : IDisposable
     public void Return(WireBuffer buffer)
     {
         bool isKept;
+        bool wasFull;
         lock (_lock)
         {
-            bool wasFull = _used >= _limit;
+            wasFull = _used >= _limit;
             _used -= buffer.PayloadCapacity;
             isKept = !_isDisposed;
             if (isKept)
@@ -83,6 +97,11 @@ internal sealed class WireBufferPool : IDisposable
         if (!isKept)
         {
             buffer.Free();
+        }
+
+        if (wasFull)
+        {
+            Volatile.Read(ref _roomMade)?.Invoke();
         }
     }
 

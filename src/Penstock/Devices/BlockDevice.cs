@@ -73,6 +73,14 @@ internal abstract class BlockDevice : IAsyncDisposable
     {
     }
 
+    /// <summary>
+    /// Has a thread that submits to the device and reaps its completions take in the requests of a guest too; false where no thread does, and the
+    /// guest must come by its requests in another way.
+    /// </summary>
+    /// <param name="guest">The guest, which stays until it says that it has ended.</param>
+    /// <param name="name">The thread's name.</param>
+    public virtual bool TryHost(IRingGuest guest, string name) => false;
+
     public ValueTask<IoResult> ReadAsync(long offset, IoSegment segment) => TransferAsync(DeviceOperation.Read, offset, [segment]);
 
     public ValueTask<IoResult> ReadAsync(long offset, ReadOnlySpan<IoSegment> segments) => TransferAsync(DeviceOperation.Read, offset, segments);

@@ -25,6 +25,8 @@ internal abstract class ForwardingDevice : BlockDevice, IDeviceRequestOwner
 
     public override void FlushSubmissions() => Inner.FlushSubmissions();
 
+    public override bool TryHost(IRingGuest guest, string name) => Inner.TryHost(guest, name);
+
     public override ValueTask DisposeAsync() => Inner.DisposeAsync();
 
     void IDeviceRequestOwner.RequestCompleted(DeviceRequest request, IoResult result)

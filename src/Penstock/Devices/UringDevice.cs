@@ -17,6 +17,7 @@ internal sealed class UringDevice : BlockDevice
     private readonly EventFd _wake;
     private readonly DeviceGeometry _geometry;
     private readonly DrainGate _gate;
+    private readonly FlushLatch _latch = new();
     private readonly RingReaper _reaper;
     private readonly BlockingLane _discards;
     private readonly PooledCompletion<bool> _retired;
@@ -33,7 +34,7 @@ internal sealed class UringDevice : BlockDevice
         _gate = new DrainGate(scheduler);
         _retired = PooledCompletion<bool>.Rent(scheduler);
         _retirement = _retired.Task;
-        _reaper = new RingReaper(ring, wake, new TransferStep(geometry.LogicalBlockSize, registered), new FlushLatch(), _gate);
+        _reaper = new RingReaper(ring, wake, new TransferStep(geometry.LogicalBlockSize, registered?.Segment ?? default), _latch, _gate);
 
         // A raw disk is discarded by an ioctl, which blocks its caller.
         _discards = new BlockingLane(scheduler, $"penstock-discard {name}", 1, DiscardBlocks, _gate);
@@ -78,6 +79,25 @@ internal sealed class UringDevice : BlockDevice
         }
     }
 
+    /// <summary>The guest gets a ring of its own on the same file.</summary>
+    public override bool TryHost(IRingGuest guest, string name)
+    {
+        Ring? ring = null;
+        try
+        {
+            ring = Ring.Create(new RingOptions(Depth));
+            Require(ring.RegisterFiles([_file.Descriptor]));
+            RingLoop loop = RingLoop.Create(ring, _geometry.LogicalBlockSize, guest, _latch, _gate);
+            Scheduler.StartReaper(name, loop.Run);
+            return true;
+        }
+        catch (RingUnavailableException)
+        {
+            ring?.Dispose();
+            return false;
+        }
+    }
+
     public override async ValueTask DisposeAsync()
     {
         if (!await _gate.CloseAsync().ConfigureAwait(false))
@@ -106,9 +126,13 @@ internal sealed class UringDevice : BlockDevice
         }
         else
         {
-            _reaper.Submit(request);
+            ReaperFor(request).Submit(request);
         }
     }
+
+    /// <summary>A loop of ours takes the transfers of its own thread; all that must not overlap itself (see there) goes to one.</summary>
+    private RingReaper ReaperFor(DeviceRequest request) =>
+        request.IsTransfer && RingReaper.Current is { } here && here.Serves(_gate) ? here : _reaper;
 
     private static bool TryRegister(Ring ring, MemoryArena? arena, out string memory)
     {

@@ -82,7 +82,7 @@ public sealed class UringDeviceTests : IDisposable
     public void A_host_that_cannot_zero_a_range_gets_zeros_written()
     {
         // No host at hand answers EOPNOTSUPP to fallocate and takes writes all the same, so the step is driven by hand.
-        using var step = new Penstock.Devices.Rings.TransferStep(512, null);
+        using var step = new Penstock.Devices.Rings.TransferStep(512, default);
         using Ring ring = Ring.Create(new RingOptions(8));
         Assert.Equal(Errno.None, ring.Start());
         Assert.True(ring.TryTake(out Submission submission));

@@ -12,7 +12,8 @@ namespace Penstock.Devices.Rings;
 /// <para>Waking: a submitter pushes, then looks whether the reaper sleeps; the reaper says that it sleeps, then looks for arrivals. Both
 /// orders are full fences, so one of the two sees the other, and only a sleeper costs its waker a system call.</para>
 /// <para>Flushes: one fdatasync at a time. The host reports a lost write to one of two concurrent calls only, and the
-/// other would be a false success; so those that arrive meanwhile share the next one.</para>
+/// other would be a false success; so those that arrive meanwhile share the next one. A device with several rings sends them all to one.</para>
+/// <para>A ring may have a guest, whose requests are taken in between the rounds of completions; such a loop ends with its guest.</para>
 /// </remarks>
 internal sealed unsafe class RingReaper : IDisposable
 {
@@ -24,8 +25,12 @@ internal sealed unsafe class RingReaper : IDisposable
     /// </summary>
     private const int BatchLength = 4;
 
+    [ThreadStatic]
+    private static RingReaper? t_current;
+
     private readonly Ring _ring;
     private readonly EventFd _wake;
+    private readonly GuestSeat? _seat;
     private readonly TransferStep _step;
     private readonly FlushLatch _latch;
     private readonly DrainGate _gate;
@@ -38,10 +43,9 @@ internal sealed unsafe class RingReaper : IDisposable
     private bool _isFlushInFlight;
     private bool _isWakeArmed;
     private int _isAsleep;
-    private int _threadId;
     private volatile bool _isStopping;
 
-    public RingReaper(Ring ring, EventFd wake, TransferStep step, FlushLatch latch, DrainGate gate)
+    public RingReaper(Ring ring, EventFd wake, TransferStep step, FlushLatch latch, DrainGate gate, IRingGuest? guest = null)
     {
         _ring = ring;
         _wake = wake;
@@ -49,14 +53,25 @@ internal sealed unsafe class RingReaper : IDisposable
         _latch = latch;
         _gate = gate;
 
-        // Never more in flight than the submission queue holds, less the wake-up: so neither queue can ever be full.
-        _slots = new RingSlots(ring.Capacity - 1);
+        // Never more in flight than the submission queue holds, less the wake-up and a guest's poll and its end: so neither queue can ever be full.
+        _slots = new RingSlots(ring.Capacity - 3);
+        if (guest is not null)
+        {
+            _seat = new GuestSeat(guest);
+            guest.Seated(Wake);
+        }
     }
+
+    /// <summary>The loop that the calling thread runs, or null.</summary>
+    public static RingReaper? Current => t_current;
+
+    /// <summary>Whether the loop is one of the device whose requests this gate counts.</summary>
+    public bool Serves(DrainGate gate) => ReferenceEquals(_gate, gate);
 
     /// <summary>Any thread: hands in a request. On the reaper's own thread it joins the batch that is sent when its completions are done.</summary>
     public void Submit(DeviceRequest request)
     {
-        if (Environment.CurrentManagedThreadId == Volatile.Read(ref _threadId))
+        if (ReferenceEquals(t_current, this))
         {
             _waiting.Enqueue(request);
             return;
@@ -78,11 +93,12 @@ internal sealed unsafe class RingReaper : IDisposable
     /// <summary>The loop, on the thread that the scheduler gave it.</summary>
     public void Run()
     {
-        Volatile.Write(ref _threadId, Environment.CurrentManagedThreadId);
+        t_current = this;
         Require(_ring.Start());
         while (true)
         {
             ArmWake();
+            _seat?.ArmPoll(_ring);
             _arrivals.MoveTo(_waiting);
             PrepareWaiting();
             if (_isStopping && _slots.UsedCount == 0 && _waiting.IsEmpty && _arrivals.IsEmpty)
@@ -92,9 +108,12 @@ internal sealed unsafe class RingReaper : IDisposable
 
             Enter();
             Reap();
+            TakeInGuest();
         }
 
         Retire();
+        t_current = null;
+        _seat?.Guest.Left();
     }
 
     public void Dispose()
@@ -194,7 +213,7 @@ internal sealed unsafe class RingReaper : IDisposable
         }
 
         Interlocked.Exchange(ref _isAsleep, 1);
-        if (_arrivals.IsEmpty && !_isStopping)
+        if (_arrivals.IsEmpty && (!_isStopping || _slots.UsedCount > 0) && _seat is not { IsReady: true })
         {
             Judge(_ring.SubmitAndWait(1));
         }
@@ -226,6 +245,10 @@ internal sealed unsafe class RingReaper : IDisposable
             {
                 _isWakeArmed = false;
             }
+            else if (GuestSeat.IsOurs(completion.UserData))
+            {
+                _seat!.Completed(completion.UserData);
+            }
             else
             {
                 Finish(_slots.Find(completion.UserData), completion.Result);
@@ -234,6 +257,15 @@ internal sealed unsafe class RingReaper : IDisposable
                     SendOn();
                 }
             }
+        }
+    }
+
+    private void TakeInGuest()
+    {
+        if (_seat is { HasEnded: false })
+        {
+            _seat.TakeIn();
+            _isStopping |= _seat.HasEnded;
         }
     }
 
@@ -356,12 +388,13 @@ internal sealed unsafe class RingReaper : IDisposable
         _gate.Exit();
     }
 
-    /// <summary>Takes the wake-up back, since it reads into memory that is about to go.</summary>
+    /// <summary>Takes the wake-up back, since it reads into memory that is about to go, and lets go of a guest's descriptor.</summary>
     private void Retire()
     {
-        while (_isWakeArmed)
+        while (_isWakeArmed || _seat is { IsPollArmed: true })
         {
             _ = _wake.Signal();
+            _seat?.CancelPoll(_ring);
             Judge(_ring.SubmitAndWait(1));
             Reap();
         }

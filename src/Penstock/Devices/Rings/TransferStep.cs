@@ -6,7 +6,7 @@ namespace Penstock.Devices.Rings;
 /// <summary>
 /// Prepares the next step of a request: what is left of it after <see cref="DeviceRequest.Progress"/>, as much as one submission carries.
 /// </summary>
-internal sealed unsafe class TransferStep(int logicalBlockSize, MemoryArena? registered) : IDisposable
+internal sealed unsafe class TransferStep(int logicalBlockSize, IoSegment registered) : IDisposable
 {
     /// <summary>The kernel takes no more vectors than this in one call (UIO_MAXIOV).</summary>
     private const int MaxVectors = 1024;
@@ -104,7 +104,7 @@ internal sealed unsafe class TransferStep(int logicalBlockSize, MemoryArena? reg
     private void PrepareSingle(Submission submission, DeviceRequest request, IoSegment segment, ulong userData)
     {
         long offset = request.Offset + request.Progress;
-        bool isRegistered = registered is not null && registered.Contains(segment);
+        bool isRegistered = segment.Address >= registered.Address && segment.Address + segment.Length <= registered.Address + registered.Length;
         TransferFlags flags = FlagsOf(request);
         switch (request.Operation == DeviceOperation.Read, isRegistered)
         {

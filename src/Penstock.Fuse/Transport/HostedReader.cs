@@ -1,0 +1,44 @@
+using Penstock.Devices;
+using Penstock.Fuse.Protocol;
+using Penstock.Memory;
+
+namespace Penstock.Fuse.Transport;
+
+/// <summary>Reads requests on the thread of a ring of the volume's device, between the completions of those that went before.</summary>
+internal sealed class HostedReader(DeviceTransport transport, RequestReader reader, WireBufferPool buffers) : IRingGuest
+{
+    /// <summary>Requests taken in before what they submitted is sent to the device and completions are looked for.</summary>
+    private const int BatchLength = 16;
+
+    private int _end;
+
+    public int Descriptor => transport.Descriptor;
+
+    public IoSegment Memory => default;
+
+    public bool MayTakeIn => buffers.HasRoom;
+
+    public void Seated(Action wake) => buffers.WakeWhenThereIsRoom(wake);
+
+    public GuestState TakeIn()
+    {
+        for (int i = 0; i < BatchLength && buffers.HasRoom; i++)
+        {
+            int error = transport.ReadOne(reader);
+            if (error == Errno.EAGAIN.Value)
+            {
+                return GuestState.Idle;
+            }
+
+            if (error != 0 && !RequestReader.IsPassing(error))
+            {
+                _end = error;
+                return GuestState.Ended;
+            }
+        }
+
+        return GuestState.Busy;
+    }
+
+    public void Left() => transport.ReaderEnded(reader, _end);
+}
