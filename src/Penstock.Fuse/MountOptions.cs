@@ -32,7 +32,7 @@ public sealed record MountOptions
     public TimeSpan NameLifetime { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>The same for attributes.</summary>
-    public TimeSpan AttributeLifetime { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan AttributeLifetime { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>What the mount table shows as the source. Null: the volume's own name.</summary>
     public string? Source { get; init; }

@@ -8,6 +8,9 @@ namespace Penstock.Fuse.Mounting;
 /// </summary>
 internal sealed class ForgottenInodes(FileSystem fileSystem, Action<Exception>? onDefect)
 {
+    /// <summary>A small file is freed sooner than another thread is woken for it; a large one would hold up the reader of requests.</summary>
+    private const ulong MostSectorsToFreeHere = 16 * 1024 * 1024 / 512;
+
     private readonly object _lock = new();
     private readonly HashSet<Task> _deletions = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -15,14 +18,14 @@ internal sealed class ForgottenInodes(FileSystem fileSystem, Action<Exception>? 
     // Releases on their way, and one until the end.
     private int _releases = 1;
 
-    /// <summary>Gives one reference back, in the background.</summary>
+    /// <summary>Gives one reference back; what waits goes on in the background.</summary>
     public void Release(Inode inode)
     {
         Interlocked.Increment(ref _releases);
         if (inode.Attributes.Links != 0)
         {
             // As a rule at once: the inode stays in memory, idle.
-            fileSystem.Scheduler.Start(() => ReleaseAsync(inode, null));
+            _ = ReleaseAsync(inode, null);
             return;
         }
 
@@ -32,7 +35,14 @@ internal sealed class ForgottenInodes(FileSystem fileSystem, Action<Exception>? 
             _deletions.Add(deleted.Task);
         }
 
-        fileSystem.Scheduler.Start(() => ReleaseAsync(inode, deleted));
+        if (inode.SectorsTold > MostSectorsToFreeHere)
+        {
+            fileSystem.Scheduler.Start(() => ReleaseAsync(inode, deleted));
+        }
+        else
+        {
+            _ = ReleaseAsync(inode, deleted);
+        }
     }
 
     /// <summary>Completes when all deletions that had begun are done.</summary>

@@ -11,8 +11,10 @@ internal sealed partial class VolumeHandler
 {
     private static readonly Pool<DirectoryListing> s_listings = new(static () => new DirectoryListing(), capacity: 16);
 
+    /// <summary>ENOSYS says, once for the whole mount, that no request is needed: the kernel then also keeps the entries that it has read until one changes.</summary>
     public override ValueTask<Errno> OpenDirAsync(FuseRequest request) =>
-        new(NodeOf(request).Kind == FileKind.Directory ? request.Reply(default(FuseOpenOut)) : Errno.ENOTDIR);
+        new(_opensDirectoriesItself ? Errno.ENOSYS
+            : NodeOf(request).Kind == FileKind.Directory ? request.Reply(default(FuseOpenOut)) : Errno.ENOTDIR);
 
     public override ValueTask<Errno> ReleaseDirAsync(FuseRequest request) => new(Errno.None);
 

@@ -50,6 +50,8 @@ internal sealed partial class VolumeHandler
             inode.Lock.ReleaseExclusive();
         }
 
+        // The kernel does not know that an ioctl changes a time.
+        request.Notifier.InvalidateInode(request.Header.NodeId, -1, 0);
         return request.Reply(default(FuseIoCtlOut));
     }
 

@@ -22,7 +22,7 @@ internal sealed partial class VolumeHandler : FuseHandler
     private readonly MountOptions _options;
     private readonly Inode _root;
     private int _maxRead = 1024 * 1024;
-
+    private bool _opensDirectoriesItself;
     private readonly ForgottenInodes _forgotten;
     private int _hasFreed;
 
@@ -47,7 +47,11 @@ internal sealed partial class VolumeHandler : FuseHandler
 
     private bool IsReadOnly => _options.IsReadOnly || _fileSystem.IsReadOnly;
 
-    public override void Initialized(FuseConnection connection) => _maxRead = connection.MaxWrite;
+    public override void Initialized(FuseConnection connection)
+    {
+        _maxRead = connection.MaxWrite;
+        _opensDirectoriesItself = connection.Has(FuseInitFlags.NoOpenDirSupport);
+    }
 
     public override void Forget(ulong node, ulong lookups)
     {
@@ -102,7 +106,8 @@ internal sealed partial class VolumeHandler : FuseHandler
     {
         ulong parent = _nodes.ToNode(directory.Number);
         notifier.InvalidateEntry(parent, name.Bytes);
-        notifier.InvalidateInode(parent, -1, 0);
+        // The entries that the kernel keeps are data of the directory.
+        notifier.InvalidateInode(parent, 0, 0);
         if (inode is not null)
         {
             notifier.InvalidateInode(_nodes.ToNode(inode.Number), 0, 0);

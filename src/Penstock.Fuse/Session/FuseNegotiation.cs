@@ -53,14 +53,14 @@ internal static class FuseNegotiation
     /// <summary>
     /// Wanted wherever the kernel offers them. Not wanted, and why: splice (the data is already where it must go), remote locks (the
     /// kernel's own are right for a volume that one machine mounts), automatic invalidation (every write changes the time, so
-    /// each would drop the cache; we know each change and say so), opens without a request (an open file has state here).
+    /// each would drop the cache; we know each change and say so), opens of files without a request (an open file has state here).
     /// </summary>
     private const FuseInitFlags Wanted =
         FuseInitFlags.AsyncRead | FuseInitFlags.AtomicOTrunc | FuseInitFlags.BigWrites | FuseInitFlags.DontMask
         | FuseInitFlags.HasIoctlDir | FuseInitFlags.DoReadDirPlus | FuseInitFlags.ReadDirPlusAuto | FuseInitFlags.AsyncDio
         | FuseInitFlags.ParallelDirOps | FuseInitFlags.AbortError | FuseInitFlags.MaxPages | FuseInitFlags.CacheSymlinks
         | FuseInitFlags.ExplicitInvalData | FuseInitFlags.HandleKillPrivV2 | FuseInitFlags.SetXAttrExt | FuseInitFlags.InitExt
-        | FuseInitFlags.CreateSuppGroup | FuseInitFlags.HasExpireOnly | FuseInitFlags.DirectIoAllowMmap;
+        | FuseInitFlags.CreateSuppGroup | FuseInitFlags.HasExpireOnly | FuseInitFlags.DirectIoAllowMmap | FuseInitFlags.NoOpenDirSupport;
 
     /// <summary>The flags of both words of an INIT request.</summary>
     public static FuseInitFlags Offered(in FuseInitIn request)

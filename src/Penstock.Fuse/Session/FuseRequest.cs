@@ -44,6 +44,9 @@ internal sealed unsafe class FuseRequest
     /// <summary>Who the reply goes to.</summary>
     public FuseTransport? Transport { get; private set; }
 
+    /// <summary>Where a handler has the kernel told of a change that the reply does not tell: queued, and sent when no handler waits for it.</summary>
+    public FuseNotifier Notifier => _session.Notifier;
+
     public ref readonly FuseInHeader Header => ref *_header;
 
     /// <summary>The bytes after the arguments: names, data, or nothing. Extensions are not among them.</summary>

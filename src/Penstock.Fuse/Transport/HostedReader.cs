@@ -22,15 +22,19 @@ internal sealed class HostedReader(DeviceTransport transport, RequestReader read
 
     public GuestState TakeIn()
     {
-        for (int i = 0; i < BatchLength && buffers.HasRoom; i++)
+        int taken = 0;
+        while (taken < BatchLength && buffers.HasRoom)
         {
             int error = transport.ReadOne(reader);
-            if (error == Errno.EAGAIN.Value)
+            if (error == 0)
             {
-                return GuestState.Idle;
+                taken++;
             }
-
-            if (error != 0 && !RequestReader.IsPassing(error))
+            else if (error == Errno.EAGAIN.Value)
+            {
+                return taken > 0 ? GuestState.Drained : GuestState.Idle;
+            }
+            else if (!RequestReader.IsPassing(error))
             {
                 _end = error;
                 return GuestState.Ended;

@@ -30,10 +30,13 @@ internal interface IRingGuest
 /// <summary>What a guest says after it has taken in what it could.</summary>
 internal enum GuestState
 {
-    /// <summary>There may be more.</summary>
+    /// <summary>It took some, and there may be more.</summary>
     Busy,
 
-    /// <summary>Nothing is there: wait for the descriptor.</summary>
+    /// <summary>It took some, and there was no more.</summary>
+    Drained,
+
+    /// <summary>Nothing was there.</summary>
     Idle,
 
     /// <summary>Nothing more will come.</summary>

@@ -153,6 +153,7 @@ public sealed class MountedNamesTests
     {
         await using MountedTree mounted = await MountedTree.StartAsync();
         mounted.Run("mkdir d && (ls made || true) && stat -c %a d");
+        Assert.Equal("d\n", mounted.Run("ls"));
         var names = new Namespace(mounted.Tree);
         Inode root = await names.GetRootAsync();
         Inode d = await names.LookupAsync(root, FileName.From("d"));
@@ -167,6 +168,7 @@ public sealed class MountedNamesTests
         await mounted.Mount.InvalidateAsync("/d");
         await mounted.Mount.InvalidateAsync("/made");
         Assert.True(SpinWait.SpinUntil(() => Shell.Try($"ls {mounted.Directory}/made").Code == 0, TimeSpan.FromSeconds(20)));
+        Assert.Equal("d\nmade\n", mounted.Run("ls"));
         Assert.Equal("700\n", mounted.Run("stat -c %a d"));
     }
 }

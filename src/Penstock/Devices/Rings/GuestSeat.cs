@@ -3,9 +3,13 @@ using Penstock.Uring;
 namespace Penstock.Devices.Rings;
 
 /// <summary>
-/// The place of a guest in a ring's loop: looks for its requests after each round of completions, and has the ring wait for its descriptor only while
+/// The place of a guest in a ring's loop: looks for its requests after each round of completions, and has the ring wait for its descriptor while
 /// nothing is there. One thread.
 /// </summary>
+/// <remarks>
+/// A program that waits for one answer before it asks again finds the loop asleep each time, and to wake it costs more than most answers do. So the loop
+/// looks a few times more before it sleeps, as long as that is worth while: each time in vain halves how long it looks, and it rests after a few.
+/// </remarks>
 internal sealed class GuestSeat(IRingGuest guest)
 {
     public const ulong PollUserData = ulong.MaxValue - 1;
@@ -14,6 +18,9 @@ internal sealed class GuestSeat(IRingGuest guest)
     private const uint Readable = 1 | (1u << 28);
     private const ulong CancelUserData = ulong.MaxValue - 2;
 
+    private static readonly int s_mostLooks = Environment.ProcessorCount > 1 ? LookPatience.Most : 0;
+
+    private readonly LookPatience _patience = new(s_mostLooks);
     private GuestState _state = GuestState.Busy;
     private bool _isPollArmed;
     private bool _isCancelling;
@@ -21,7 +28,7 @@ internal sealed class GuestSeat(IRingGuest guest)
     public IRingGuest Guest => guest;
 
     /// <summary>Whether to go on without sleeping. Looked at again after the loop has said that it sleeps, since a guest that gets room wakes only a sleeper.</summary>
-    public bool IsReady => _state == GuestState.Busy && guest.MayTakeIn;
+    public bool IsReady => _state is GuestState.Busy or GuestState.Drained && guest.MayTakeIn;
 
     public bool HasEnded => _state == GuestState.Ended;
 
@@ -62,6 +69,21 @@ internal sealed class GuestSeat(IRingGuest guest)
         if (IsReady)
         {
             _state = guest.TakeIn();
+        }
+    }
+
+    /// <summary>Decides, when nothing is left to take in, whether to look again or to sleep.</summary>
+    /// <param name="hasElse">Whether the loop has something else to wait for, whose completion would find it asleep in any case.</param>
+    public void Settle(bool hasElse)
+    {
+        if (_state == GuestState.Drained)
+        {
+            _patience.Found();
+            _state = hasElse ? GuestState.Idle : GuestState.Drained;
+        }
+        else if (_state == GuestState.Idle && !_isPollArmed && !hasElse && _patience.MayLookAgain())
+        {
+            _state = GuestState.Drained;
         }
     }
 }

@@ -217,7 +217,7 @@ internal sealed unsafe class RingReaper : IDisposable
         {
             Judge(_ring.SubmitAndWait(1));
         }
-        else
+        else if (_ring.PreparedCount > 0 || _slots.UsedCount > 0)
         {
             SubmitPrepared();
         }
@@ -265,6 +265,7 @@ internal sealed unsafe class RingReaper : IDisposable
         if (_seat is { HasEnded: false })
         {
             _seat.TakeIn();
+            _seat.Settle(hasElse: _slots.UsedCount > 0 || !_waiting.IsEmpty);
             _isStopping |= _seat.HasEnded;
         }
     }

@@ -33,7 +33,6 @@ public sealed class FuseNegotiationTests
     [InlineData(FuseInitFlags.SpliceRead)]
     [InlineData(FuseInitFlags.AutoInvalData)]
     [InlineData(FuseInitFlags.WritebackCache)]
-    [InlineData(FuseInitFlags.NoOpenDirSupport)]
     [InlineData(FuseInitFlags.NoOpenSupport)]
     [InlineData(FuseInitFlags.Passthrough)]
     [InlineData(FuseInitFlags.OverIoUring)]
