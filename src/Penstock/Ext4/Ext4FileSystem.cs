@@ -16,7 +16,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
     private readonly string? _readOnlyReason;
     private readonly SuperblockKeeper _keeper;
     private readonly Lazy<ulong> _overheadBlocks;
-
+    private MultipleMountGuard? _guard;
     private Ext4FileSystem(BlockDevice device, PageCache pageCache, Ext4Volume volume, string? readOnlyReason, Ext4OpenOptions options)
         : base(device, pageCache)
     {
@@ -82,27 +82,47 @@ internal sealed partial class Ext4FileSystem : FileSystem
     /// <summary>Opens the volume on a device, which stays the caller's. Writes nothing before the first change.</summary>
     /// <exception cref="UnsupportedFeatureException">A feature is not known, or a journal must be replayed before writing.</exception>
     /// <exception cref="CorruptVolumeException">The superblock or the root directory is damaged, or the device is too short.</exception>
-    /// <exception cref="DeviceException">The device failed.</exception>
+    /// <exception cref="DeviceException">The device failed, or another host has the volume open (mmp).</exception>
     public static async ValueTask<Ext4FileSystem> OpenAsync(BlockDevice device, PageCache pageCache, Ext4OpenOptions options)
     {
         byte[] raw = await SuperblockKeeper.ReadAsync(device).ConfigureAwait(false);
         Superblock superblock = Superblock.Parse(raw);
         FeaturePolicy.RequireReadable(superblock, device.Name);
         SuperblockValidation.CheckAgainstDevice(superblock, device.Length);
-        string? reason = options.IsReadOnly ? "opened read-only"
-            : device.IsReadOnly ? "the device is read-only"
-            : FeaturePolicy.FindReadOnlyReason(superblock, device.Name);
-
         var volume = new Ext4Volume(device, superblock) { DiscardsFreedBlocks = options.DiscardsFreedBlocks };
-        var fileSystem = new Ext4FileSystem(device, pageCache, volume, reason, options);
+        bool mayWrite = !options.IsReadOnly && !device.IsReadOnly;
+
+        // Before anything is concluded from the state of the volume: it may be another's.
+        MultipleMountGuard? guard = mayWrite && superblock.Has(IncompatFeatures.Mmp)
+            ? await MultipleMountGuard.ClaimAsync(volume).ConfigureAwait(false)
+            : null;
+        Ext4FileSystem? fileSystem = null;
         try
         {
+            string? reason = options.IsReadOnly ? "opened read-only"
+                : device.IsReadOnly ? "the device is read-only"
+                : FeaturePolicy.FindReadOnlyReason(superblock, device.Name);
+            if (reason is not null)
+            {
+                await ReleaseAsync(guard).ConfigureAwait(false);
+                guard = null;
+            }
+
+            fileSystem = new Ext4FileSystem(device, pageCache, volume, reason, options) { _guard = guard };
             await fileSystem.StartAsync().ConfigureAwait(false);
             return fileSystem;
         }
         catch
         {
-            await fileSystem.AbandonAsync().ConfigureAwait(false);
+            if (fileSystem is null)
+            {
+                await ReleaseAsync(guard).ConfigureAwait(false);
+            }
+            else
+            {
+                await fileSystem.AbandonAsync().ConfigureAwait(false);
+            }
+
             throw;
         }
     }
@@ -168,7 +188,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
         }
         finally
         {
-            await Journal.DisposeAsync().ConfigureAwait(false);
+            await AbandonAsync().ConfigureAwait(false);
         }
     }
 
@@ -200,7 +220,20 @@ internal sealed partial class Ext4FileSystem : FileSystem
         return false;
     }
 
-    private ValueTask AbandonAsync() => Journal.DisposeAsync();
+    private static ValueTask ReleaseAsync(MultipleMountGuard? guard) => guard is null ? ValueTask.CompletedTask : guard.ReleaseAsync();
+
+    /// <summary>The journal first: what it still writes is protected by the guard.</summary>
+    private async ValueTask AbandonAsync()
+    {
+        try
+        {
+            await Journal.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await ReleaseAsync(_guard).ConfigureAwait(false);
+        }
+    }
 
     private ulong CountOverhead()
     {

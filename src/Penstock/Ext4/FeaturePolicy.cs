@@ -45,12 +45,6 @@ internal static class FeaturePolicy
             return $"the volume has features that this version cannot write: {string.Join(", ", unknown)}";
         }
 
-        if (superblock.Has(IncompatFeatures.Mmp))
-        {
-            // Writing would mean to keep the block's sequence going, and to wait on opening whether somebody else does.
-            return "the volume has multiple-mount protection (mmp), which this version does not keep up";
-        }
-
         if ((superblock.State & VolumeStates.HasErrors) != 0)
         {
             return "errors were found on the volume; run e2fsck";
