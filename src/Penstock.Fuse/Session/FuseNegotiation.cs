@@ -23,6 +23,9 @@ internal sealed record FuseSessionOptions
     /// <summary>Lets the kernel collect buffered writes in its page cache. Errors then reach fsync less exactly: off unless asked for.</summary>
     public bool UsesWritebackCache { get; init; }
 
+    /// <summary>Whether requests may come over io_uring: where the transport has rings to take them.</summary>
+    public bool MayUseRing { get; init; }
+
     /// <summary>Lets the kernel check access by POSIX ACLs.</summary>
     public bool UsesPosixAcls { get; init; } = true;
 
@@ -81,7 +84,9 @@ internal static class FuseNegotiation
             return null;
         }
 
+        // Offered only where the administrator has switched it on.
         FuseInitFlags wanted = Wanted
+            | (options.MayUseRing ? FuseInitFlags.OverIoUring : 0)
             | (options.UsesPosixAcls ? FuseInitFlags.PosixAcl : 0)
             | (options.UsesWritebackCache ? FuseInitFlags.WritebackCache : 0);
         FuseInitFlags agreed = wanted & Offered(request);

@@ -26,6 +26,7 @@ internal sealed unsafe class FuseRequest
     private bool _isInterrupted;
     private WireBuffer? _received;
     private WireBuffer? _payload;
+    private RingEntry? _entry;
     private FuseInHeader* _header;
     private byte* _arguments;
     private byte* _tail;
@@ -42,7 +43,7 @@ internal sealed unsafe class FuseRequest
     }
 
     /// <summary>Who the reply goes to.</summary>
-    public FuseTransport? Transport { get; private set; }
+    public IFuseReplier? Replier { get; private set; }
 
     /// <summary>Where a handler has the kernel told of a change that the reply does not tell: queued, and sent when no handler waits for it.</summary>
     public FuseNotifier Notifier => _session.Notifier;
@@ -72,7 +73,7 @@ internal sealed unsafe class FuseRequest
     public Memory<byte> WriteData => _received!.Memory[..Math.Min(_tailLength, (int)Arguments<FuseWriteIn>().Size)];
 
     /// <summary>The same as a segment: memory of our own, which any place may touch.</summary>
-    public IoSegment WriteSegment => new((nint)_received!.Payload, Math.Min(_tailLength, (int)Arguments<FuseWriteIn>().Size));
+    public IoSegment WriteSegment => new((nint)_tail, Math.Min(_tailLength, (int)Arguments<FuseWriteIn>().Size));
 
     /// <summary>Cancelled when the kernel interrupts the request. Asking for it costs an allocation: only long operations do.</summary>
     public CancellationToken Cancellation
@@ -102,14 +103,14 @@ internal sealed unsafe class FuseRequest
     public ref readonly T Arguments<T>()
         where T : unmanaged
     {
-        Debug.Assert(sizeof(T) <= _bodyLength, "the table of operations promises the size");
+        Debug.Assert(sizeof(T) <= (_entry is null ? _bodyLength : FuseRingHeader.ArgumentCapacity), "the table of operations promises the size");
         return ref *(T*)_arguments;
     }
 
     /// <summary>Whether the caller was found to be in this supplementary group (FUSE_EXT_GROUPS; sent for the parent's group only).</summary>
     public bool HasSupplementaryGroup(uint group)
     {
-        ReadOnlySpan<byte> rest = new((byte*)_header + _header->Length - _extensionLength, _extensionLength);
+        ReadOnlySpan<byte> rest = new(_tail + _tailLength, _extensionLength);
         while (rest.Length >= sizeof(FuseExtensionHeader))
         {
             FuseExtensionHeader header = MemoryMarshal.Read<FuseExtensionHeader>(rest);
@@ -150,7 +151,9 @@ internal sealed unsafe class FuseRequest
     public Memory<byte> RentPayload(int length)
     {
         Debug.Assert(_payload is null, "one payload for each reply");
-        _payload = _session.Buffers.Rent(length);
+
+        // What came over io_uring brings the place of its reply with it, unless a part of the request lies there.
+        _payload = _entry is not null && _tailLength + _extensionLength == 0 ? _entry.Payload : _session.Buffers.Rent(length);
         return _payload.Memory[..length];
     }
 
@@ -169,9 +172,9 @@ internal sealed unsafe class FuseRequest
     }
 
     /// <summary>Takes in a request that lies contiguously in a buffer, which is then this request's own.</summary>
-    internal void Receive(FuseTransport transport, WireBuffer buffer, int length)
+    internal void Receive(IFuseReplier transport, WireBuffer buffer, int length)
     {
-        Transport = transport;
+        Replier = transport;
         _received = buffer;
         _header = (FuseInHeader*)buffer.Start;
         _arguments = buffer.Start + sizeof(FuseInHeader);
@@ -182,10 +185,34 @@ internal sealed unsafe class FuseRequest
         }
     }
 
+    /// <summary>Takes in a request that came over io_uring, whose memory stays the entry's.</summary>
+    internal void Receive(IFuseReplier replier, RingEntry entry)
+    {
+        Replier = replier;
+        _entry = entry;
+        _received = entry.Payload;
+        _header = &entry.Header->In;
+        _arguments = &entry.Header->Arguments;
+        _bodyLength = (int)Math.Min(entry.Header->PayloadSize, (uint)entry.Payload.PayloadCapacity);
+        lock (_interruptLock)
+        {
+            _isInFlight = true;
+        }
+    }
+
     /// <summary>Whether the request holds together: its length, arguments, names and extensions. Until this is true only the header is safe.</summary>
     internal bool TryParse(int argumentSize, int names)
     {
         _extensionLength = _header->TotalExtensionLength * 8;
+        if (_entry is not null)
+        {
+            // The arguments have a place of their own, and what follows them is the payload.
+            _tail = _entry.Payload.Payload;
+            _tailLength = _bodyLength - _extensionLength;
+            return argumentSize <= FuseRingHeader.ArgumentCapacity && _tailLength >= 0
+                && _header->Length == sizeof(FuseInHeader) + argumentSize + _bodyLength && HasNames(names);
+        }
+
         if (_bodyLength < 0 || _header->Length != _bodyLength + sizeof(FuseInHeader)
             || argumentSize + _extensionLength > _bodyLength)
         {
@@ -194,6 +221,11 @@ internal sealed unsafe class FuseRequest
 
         _tail = _arguments + argumentSize;
         _tailLength = _bodyLength - argumentSize - _extensionLength;
+        return HasNames(names);
+    }
+
+    private bool HasNames(int names)
+    {
         ReadOnlySpan<byte> rest = Tail;
         for (int i = 0; i < names; i++)
         {
@@ -245,6 +277,24 @@ internal sealed unsafe class FuseRequest
         return _reply;
     }
 
+    /// <summary>Puts the reply into the entry that the request came in: the header in its place, everything else into the payload.</summary>
+    internal RingEntry SealEntry(int error)
+    {
+        RingEntry entry = _entry!;
+        byte* head = SealReply(error, out int headLength, out byte* payload, out int payloadLength);
+        var place = new Span<byte>(entry.Payload.Payload, entry.Payload.PayloadCapacity);
+        headLength -= OutHeaderSize;
+        if (payloadLength > 0 && (headLength > 0 || _payload != entry.Payload))
+        {
+            new ReadOnlySpan<byte>(payload, payloadLength).CopyTo(place[headLength..]);
+        }
+
+        new ReadOnlySpan<byte>(head + OutHeaderSize, headLength).CopyTo(place);
+        entry.Header->Out = *(FuseOutHeader*)head;
+        entry.Header->PayloadSize = (uint)(headLength + payloadLength);
+        return entry;
+    }
+
     /// <summary>From here on an interrupt no longer finds the request.</summary>
     internal void EndFlight()
     {
@@ -259,23 +309,24 @@ internal sealed unsafe class FuseRequest
     /// <summary>Gives everything back. The reply was sent.</summary>
     internal void Clear(WireBufferPool buffers)
     {
-        if (_received is not null)
+        if (_received is not null && _entry is null)
         {
             buffers.Return(_received);
         }
 
-        if (_payload is not null)
+        if (_payload is not null && _payload != _entry?.Payload)
         {
             buffers.Return(_payload);
         }
 
         _received = _payload = null;
+        _entry = null;
         _header = null;
         _arguments = _tail = null;
         _bodyLength = _tailLength = _extensionLength = _replyLength = _payloadLength = 0;
         IsSilent = false;
         MayRunAgain = true;
-        Transport = null;
+        Replier = null;
     }
 
     /// <summary>Marks the request as interrupted if it is the one meant and still in flight. Callable from any thread.</summary>

@@ -218,7 +218,11 @@ internal sealed class FuseSession : IFuseRequestSink, IDisposable
 
         FuseInitIn offer = default;
         body[..Math.Min(body.Length, Marshal.SizeOf<FuseInitIn>())].CopyTo(MemoryMarshal.AsBytes(new Span<FuseInitIn>(ref offer)));
-        FuseConnection? connection = FuseNegotiation.Answer(offer, _options, out FuseInitOut reply);
+        FuseSessionOptions options = _options with
+        {
+            MayUseRing = (FuseNegotiation.Offered(offer) & FuseInitFlags.OverIoUring) != 0 && _transport.TryPrepareRings(_options.MaxWrite),
+        };
+        FuseConnection? connection = FuseNegotiation.Answer(offer, options, out FuseInitOut reply);
         if (connection is not null)
         {
             _handler.Initialized(connection);
@@ -278,7 +282,7 @@ internal sealed class FuseSession : IFuseRequestSink, IDisposable
         request.EndFlight();
         if (!request.IsSilent)
         {
-            _transport.Reply(request, outcome.Value);
+            request.Replier!.Reply(request, outcome.Value);
         }
 
         request.Clear(Buffers);
@@ -289,7 +293,7 @@ internal sealed class FuseSession : IFuseRequestSink, IDisposable
 
         if (isFirst && _connection is not null)
         {
-            _transport.Widen();
+            _transport.Widen(_connection);
             _ready.TrySetResult(_connection);
         }
 

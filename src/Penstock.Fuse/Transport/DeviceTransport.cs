@@ -17,6 +17,12 @@ internal sealed unsafe class DeviceTransport : FuseTransport
     private const int SetStatusFlags = 4;
     private const int NonBlocking = 0x800;
 
+    /// <summary>Each entry holds a payload of its own, so their number is bounded where there are many processors.</summary>
+    private const int MostEntries = 64;
+    private const int MostDepth = 32;
+    private const int LeastDepth = 2;
+
+    private readonly List<RingQueues> _rings = [];
     private readonly SafeFileHandle _device;
     private readonly WireBufferPool _buffers;
     private readonly BlockDevice? _host;
@@ -59,10 +65,20 @@ internal sealed unsafe class DeviceTransport : FuseTransport
         }
     }
 
-    public override void Widen()
+    public override void Widen(FuseConnection agreed)
     {
         if (Interlocked.Exchange(ref _isWidened, 1) != 0)
         {
+            return;
+        }
+
+        if (agreed.Has(FuseInitFlags.OverIoUring))
+        {
+            foreach (RingQueues rings in _rings)
+            {
+                rings.Open();
+            }
+
             return;
         }
 
@@ -78,6 +94,36 @@ internal sealed unsafe class DeviceTransport : FuseTransport
                 break;
             }
         }
+    }
+
+    /// <summary>As many loops as there are readers share the kernel's queues.</summary>
+    public override bool TryPrepareRings(int maxWrite)
+    {
+        if (!_isHosted || _rings.Count > 0)
+        {
+            return false;
+        }
+
+        int queues = RingQueues.CountQueues();
+        int loops = Math.Min(_readers, queues);
+        int depth = Math.Clamp(MostEntries / queues, LeastDepth, MostDepth);
+        for (int i = 0; i < loops; i++)
+        {
+            IEnumerable<int> own = Enumerable.Range(0, queues).Where(queue => queue % loops == i);
+            var rings = new RingQueues(this, _sink!, own, depth, maxWrite);
+            Interlocked.Increment(ref _running);
+            if (!_host!.TryHost(rings, $"penstock-fuse-r{i}"))
+            {
+                Interlocked.Decrement(ref _running);
+                rings.Dispose();
+                _rings.ForEach(static other => other.Abandon());
+                return false;
+            }
+
+            _rings.Add(rings);
+        }
+
+        return true;
     }
 
     /// <summary>Reads one request through a reader and dispatches it.</summary>
@@ -114,7 +160,18 @@ internal sealed unsafe class DeviceTransport : FuseTransport
         return 0;
     }
 
-    public override void Dispose() => _device.Dispose();
+    /// <summary>A loop of io_uring is done: the mount is gone, or the kernel does not want it and goes on with /dev/fuse.</summary>
+    public void RingEnded() => OneEnded();
+
+    public override void Dispose()
+    {
+        foreach (RingQueues rings in _rings)
+        {
+            rings.Dispose();
+        }
+
+        _device.Dispose();
+    }
 
     /// <summary>A reader is done, with the errno that ended it.</summary>
     public void ReaderEnded(RequestReader reader, int error)
@@ -125,6 +182,11 @@ internal sealed unsafe class DeviceTransport : FuseTransport
             Volatile.Write(ref _end, (int)(error == Errno.ECONNABORTED.Value ? FuseEnd.Aborted : FuseEnd.Failed));
         }
 
+        OneEnded();
+    }
+
+    private void OneEnded()
+    {
         if (Interlocked.Decrement(ref _running) == 0)
         {
             _sink!.Ended((FuseEnd)Volatile.Read(ref _end));

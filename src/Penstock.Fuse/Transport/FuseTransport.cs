@@ -28,21 +28,35 @@ internal interface IFuseRequestSink
     void Ended(FuseEnd end);
 }
 
+/// <summary>Whom a request came through, and its reply goes through.</summary>
+internal interface IFuseReplier
+{
+    /// <summary>Sends the reply that the request holds, or the error alone. Callable from any thread; never throws.</summary>
+    /// <param name="request">The request, with its reply set.</param>
+    /// <param name="error">A positive errno, or 0.</param>
+    void Reply(FuseRequest request, int error);
+}
+
 /// <summary>
-/// How requests come in and replies go out. The one over /dev/fuse is the base; one over io_uring can stand beside it, since a
+/// How requests come in and replies go out. The one over /dev/fuse is the base; io_uring stands beside it where it is switched on, since a
 /// request only knows where its header, arguments and the bytes after them lie, and who replies to it.
 /// </summary>
-internal abstract class FuseTransport : IDisposable
+internal abstract class FuseTransport : IFuseReplier, IDisposable
 {
     /// <summary>Begins with the first request, which is INIT; no other is taken up before <see cref="Widen"/>.</summary>
     public abstract void Start(IFuseRequestSink sink);
 
-    /// <summary>INIT was answered: take up requests with full strength.</summary>
-    public abstract void Widen();
+    /// <summary>
+    /// Gets ready to take requests over io_uring, which the kernel offers: once it is agreed on, the kernel holds all requests back until it has the rings,
+    /// so nothing may be missing then.
+    /// </summary>
+    /// <param name="maxWrite">The largest payload.</param>
+    public virtual bool TryPrepareRings(int maxWrite) => false;
 
-    /// <summary>Sends the reply that the request holds, or the error alone. Callable from any thread; never throws.</summary>
-    /// <param name="request">The request, with its reply set.</param>
-    /// <param name="error">A positive errno, or 0.</param>
+    /// <summary>INIT was answered: take up requests with full strength.</summary>
+    /// <param name="agreed">What was agreed on.</param>
+    public abstract void Widen(FuseConnection agreed);
+
     public abstract void Reply(FuseRequest request, int error);
 
     /// <summary>Sends a notification. It can block while the kernel waits for a page, so only the notifier's thread calls it.</summary>

@@ -1,6 +1,7 @@
 using Penstock.Devices;
-using Penstock.Fuse.Protocol;
 using Penstock.Memory;
+using Penstock.Uring;
+using Errno = Penstock.Fuse.Protocol.Errno;
 
 namespace Penstock.Fuse.Transport;
 
@@ -18,7 +19,7 @@ internal sealed class HostedReader(DeviceTransport transport, RequestReader read
 
     public bool MayTakeIn => buffers.HasRoom;
 
-    public void Seated(Action wake) => buffers.WakeWhenThereIsRoom(wake);
+    public void Seated(IRingHost host) => buffers.WakeWhenThereIsRoom(host.Wake);
 
     public GuestState TakeIn()
     {
@@ -43,6 +44,8 @@ internal sealed class HostedReader(DeviceTransport transport, RequestReader read
 
         return GuestState.Busy;
     }
+
+    public void Completed(uint command, CallResult result) => throw new InvalidOperationException("This guest sends no commands.");
 
     public void Left() => transport.ReaderEnded(reader, _end);
 }

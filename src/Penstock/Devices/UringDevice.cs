@@ -85,7 +85,7 @@ internal sealed class UringDevice : BlockDevice
         Ring? ring = null;
         try
         {
-            ring = Ring.Create(new RingOptions(Depth));
+            ring = Ring.Create(new RingOptions(Depth, HasWideEntries: guest.SendsCommands));
             Require(ring.RegisterFiles([_file.Descriptor]));
             RingLoop loop = RingLoop.Create(ring, _geometry.LogicalBlockSize, guest, _latch, _gate);
             Scheduler.StartReaper(name, loop.Run);

@@ -119,7 +119,9 @@ public sealed class RingGuestTests : IDisposable
             set => _mayTakeIn = value;
         }
 
-        public void Seated(Action wake) => Wake = wake;
+        public void Seated(IRingHost host) => Wake = host.Wake;
+
+        public void Completed(uint command, CallResult result) => throw new InvalidOperationException();
 
         public void Ask(int count)
         {

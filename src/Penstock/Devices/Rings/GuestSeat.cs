@@ -18,24 +18,34 @@ internal sealed class GuestSeat(IRingGuest guest)
     private const uint Readable = 1 | (1u << 28);
     private const ulong CancelUserData = ulong.MaxValue - 2;
 
+    // No slot of a request has the highest bit in its user data.
+    private const ulong CommandBit = 1UL << 63;
+
     private static readonly int s_mostLooks = Environment.ProcessorCount > 1 ? LookPatience.Most : 0;
 
     private readonly LookPatience _patience = new(s_mostLooks);
     private GuestState _state = GuestState.Busy;
     private bool _isPollArmed;
     private bool _isCancelling;
+    private bool _hasCompleted;
+    private bool _looksAgain;
 
     public IRingGuest Guest => guest;
 
     /// <summary>Whether to go on without sleeping. Looked at again after the loop has said that it sleeps, since a guest that gets room wakes only a sleeper.</summary>
-    public bool IsReady => _state is GuestState.Busy or GuestState.Drained && guest.MayTakeIn;
+    public bool IsReady => _looksAgain || (_state is GuestState.Busy or GuestState.Drained && guest.MayTakeIn);
+
+    /// <summary>Whether completions can be there that only a call brings out.</summary>
+    public bool HasCommands => guest.SendsCommands;
 
     public bool HasEnded => _state == GuestState.Ended;
 
     /// <summary>Whether the kernel still waits for the descriptor.</summary>
     public bool IsPollArmed => _isPollArmed;
 
-    public static bool IsOurs(ulong userData) => userData is PollUserData or CancelUserData;
+    public static bool IsOurs(ulong userData) => (userData & CommandBit) != 0;
+
+    public static ulong UserDataOf(uint command) => CommandBit | command;
 
     public void ArmPoll(Ring ring)
     {
@@ -55,18 +65,23 @@ internal sealed class GuestSeat(IRingGuest guest)
         }
     }
 
-    public void Completed(ulong userData)
+    public void Completed(ulong userData, CallResult result)
     {
         if (userData == PollUserData)
         {
             _isPollArmed = false;
             _state = _state == GuestState.Idle ? GuestState.Busy : _state;
         }
+        else if (userData != CancelUserData)
+        {
+            _hasCompleted = true;
+            guest.Completed((uint)userData, result);
+        }
     }
 
     public void TakeIn()
     {
-        if (IsReady)
+        if (IsReady && guest.MayTakeIn)
         {
             _state = guest.TakeIn();
         }
@@ -76,7 +91,17 @@ internal sealed class GuestSeat(IRingGuest guest)
     /// <param name="hasElse">Whether the loop has something else to wait for, whose completion would find it asleep in any case.</param>
     public void Settle(bool hasElse)
     {
-        if (_state == GuestState.Drained)
+        if (guest.SendsCommands)
+        {
+            if (_hasCompleted)
+            {
+                _patience.Found();
+            }
+
+            _looksAgain = !hasElse && (_hasCompleted || _patience.MayLookAgain());
+            _hasCompleted = false;
+        }
+        else if (_state == GuestState.Drained)
         {
             _patience.Found();
             _state = hasElse ? GuestState.Idle : GuestState.Drained;

@@ -15,7 +15,7 @@ namespace Penstock.Devices.Rings;
 /// other would be a false success; so those that arrive meanwhile share the next one. A device with several rings sends them all to one.</para>
 /// <para>A ring may have a guest, whose requests are taken in between the rounds of completions; such a loop ends with its guest.</para>
 /// </remarks>
-internal sealed unsafe class RingReaper : IDisposable
+internal sealed unsafe class RingReaper : IRingHost, IDisposable
 {
     private const ulong WakeUserData = ulong.MaxValue;
 
@@ -58,9 +58,11 @@ internal sealed unsafe class RingReaper : IDisposable
         if (guest is not null)
         {
             _seat = new GuestSeat(guest);
-            guest.Seated(Wake);
+            guest.Seated(this);
         }
     }
+
+    public bool IsHere => ReferenceEquals(t_current, this);
 
     /// <summary>The loop that the calling thread runs, or null.</summary>
     public static RingReaper? Current => t_current;
@@ -71,22 +73,36 @@ internal sealed unsafe class RingReaper : IDisposable
     /// <summary>Any thread: hands in a request. On the reaper's own thread it joins the batch that is sent when its completions are done.</summary>
     public void Submit(DeviceRequest request)
     {
-        if (ReferenceEquals(t_current, this))
+        if (IsHere)
         {
             _waiting.Enqueue(request);
             return;
         }
 
         _arrivals.Push(request);
-        Interlocked.MemoryBarrier();
         Wake();
+    }
+
+    /// <summary>Any thread, after it has left something to do: the loop looks, or is about to.</summary>
+    public void Wake()
+    {
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _isAsleep) != 0 && Interlocked.Exchange(ref _isAsleep, 0) != 0)
+        {
+            Signal();
+        }
+    }
+
+    public Submission TakeCommand(uint command, out ulong userData)
+    {
+        userData = GuestSeat.UserDataOf(command);
+        return TakeEntry();
     }
 
     /// <summary>Any thread, once nothing is in flight and nothing more is submitted: ends the loop.</summary>
     public void Stop()
     {
         _isStopping = true;
-        Interlocked.MemoryBarrier();
         Wake();
     }
 
@@ -121,14 +137,6 @@ internal sealed unsafe class RingReaper : IDisposable
         _slots.Dispose();
         _step.Dispose();
         NativeMemory.Free(_wakeCount);
-    }
-
-    private void Wake()
-    {
-        if (Volatile.Read(ref _isAsleep) != 0 && Interlocked.Exchange(ref _isAsleep, 0) != 0)
-        {
-            Signal();
-        }
     }
 
     private void Signal()
@@ -189,11 +197,13 @@ internal sealed unsafe class RingReaper : IDisposable
         Prepare(_slots.Take(leader));
     }
 
-    private void Prepare(int index)
+    private void Prepare(int index) => _step.Prepare(TakeEntry(), ref _slots[index], _slots.UserData(index));
+
+    private Submission TakeEntry()
     {
         if (!_ring.TryTake(out Submission submission))
         {
-            // What was prepared before did not all go to the kernel yet, for want of memory there.
+            // What was prepared before did not all go to the kernel yet: a guest's commands fill the queue too, or the kernel is short of memory.
             SubmitPrepared();
             if (!_ring.TryTake(out submission))
             {
@@ -201,7 +211,7 @@ internal sealed unsafe class RingReaper : IDisposable
             }
         }
 
-        _step.Prepare(submission, ref _slots[index], _slots.UserData(index));
+        return submission;
     }
 
     private void Enter()
@@ -217,7 +227,7 @@ internal sealed unsafe class RingReaper : IDisposable
         {
             Judge(_ring.SubmitAndWait(1));
         }
-        else if (_ring.PreparedCount > 0 || _slots.UsedCount > 0)
+        else if (_ring.PreparedCount > 0 || _slots.UsedCount > 0 || _seat is { HasCommands: true })
         {
             SubmitPrepared();
         }
@@ -247,7 +257,7 @@ internal sealed unsafe class RingReaper : IDisposable
             }
             else if (GuestSeat.IsOurs(completion.UserData))
             {
-                _seat!.Completed(completion.UserData);
+                _seat!.Completed(completion.UserData, completion.Result);
             }
             else
             {

@@ -12,6 +12,8 @@ public sealed class WireLayoutTests
     {
         { nameof(FuseInHeader), 40, "Length=0 Opcode=4 Unique=8 NodeId=16 Uid=24 Gid=28 Pid=32 TotalExtensionLength=36" },
         { nameof(FuseOutHeader), 16, "Length=0 Error=4 Unique=8" },
+        { nameof(FuseRingHeader), 288, "In=0 Out=0 Arguments=128 Flags=256 CommitId=264 PayloadSize=272" },
+        { nameof(FuseRingCommandRequest), 24, "Flags=0 CommitId=8 Queue=16" },
         { nameof(FuseExtensionHeader), 8, "Size=0 Type=4" },
         { nameof(FuseInitIn), 64, "Major=0 Minor=4 MaxReadahead=8 Flags=12 Flags2=16" },
         {

@@ -44,7 +44,7 @@ internal sealed class ScriptedTransport(WireBufferPool buffers) : FuseTransport
 
     public override void Start(IFuseRequestSink sink) => _sink = sink;
 
-    public override void Widen() => IsWidened = true;
+    public override void Widen(FuseConnection agreed) => IsWidened = true;
 
     public unsafe void Deliver(ReadOnlySpan<byte> message)
     {

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Penstock.Devices;
 using Penstock.Fuse.Protocol;
 using Penstock.Fuse.Session;
 using Penstock.Fuse.Transport;
@@ -6,12 +7,21 @@ using Xunit;
 
 namespace Penstock.Outside.Fuse;
 
-/// <summary>The protocol and the transport against the kernel, without a volume.</summary>
-public sealed class NullServerTests : IDisposable
+/// <summary>The protocol and a transport against the kernel, without a volume.</summary>
+public abstract class TransportContract : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("penstock-null-").FullName;
 
-    public void Dispose() => Directory.Delete(_directory);
+    /// <summary>Whose threads read, if not the transport's own.</summary>
+    private protected virtual BlockDevice? Host => null;
+
+    private protected virtual bool ComesOverRing => false;
+
+    public virtual void Dispose()
+    {
+        Directory.Delete(_directory);
+        GC.SuppressFinalize(this);
+    }
 
     [FuseFact]
     public Task The_kernel_reads_writes_and_lists_through_a_direct_mount() => Serve(new FuseMountOptions(), UseTheMount);
@@ -51,7 +61,7 @@ public sealed class NullServerTests : IDisposable
     [FuseFact]
     public async Task A_busy_mount_is_not_torn_away()
     {
-        using var server = new Server(_directory, new FuseMountOptions());
+        using var server = new Server(_directory, new FuseMountOptions(), Host);
         await server.Session.Ready;
         using (File.OpenRead(Path.Combine(_directory, "file")))
         {
@@ -65,7 +75,7 @@ public sealed class NullServerTests : IDisposable
     [FuseFact]
     public async Task A_foreign_unmount_ends_the_session()
     {
-        using var server = new Server(_directory, new FuseMountOptions());
+        using var server = new Server(_directory, new FuseMountOptions(), Host);
         await server.Session.Ready;
         Shell.Run($"umount {_directory}");
 
@@ -93,8 +103,10 @@ public sealed class NullServerTests : IDisposable
         Assert.Contains("fuse.penstock", File.ReadAllText("/proc/mounts"), StringComparison.Ordinal);
         Assert.Equal(["file"], Shell.Run($"ls {_directory}").Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal("hello", Shell.Run($"cat {_directory}/file"));
-        Shell.Run($"head -c 3000000 /dev/urandom > {Path.GetTempPath()}/penstock-null-data; dd if={Path.GetTempPath()}/penstock-null-data of={_directory}/file bs=1000000 status=none");
-        Shell.Run($"cmp {Path.GetTempPath()}/penstock-null-data {_directory}/file; rm {Path.GetTempPath()}/penstock-null-data");
+        using var aside = new ScratchFolder();
+        string data = aside["data"];
+        Shell.Run($"head -c 3000000 /dev/urandom > {data}; dd if={data} of={_directory}/file bs=1000000 status=none");
+        Shell.Run($"cmp {data} {_directory}/file");
         Assert.Equal("3000000 1969-12-31 23:59:59.000000000 +0000\n", Shell.Run($"TZ=UTC stat -c '%s %y' {_directory}/file"));
         Assert.Contains(handler.Log, entry => entry is { Call: "write", Size: > 131072 });
         Assert.Equal(1, Shell.Try($"cat {_directory}/absent").Code);
@@ -103,9 +115,10 @@ public sealed class NullServerTests : IDisposable
 
     private async Task Serve(FuseMountOptions options, Action<NullHandler> use)
     {
-        using var server = _server = new Server(_directory, options);
+        using var server = _server = new Server(_directory, options, Host);
         FuseConnection connection = await server.Session.Ready.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.True(connection.Has(FuseInitFlags.AsyncDio | FuseInitFlags.InitExt));
+        Assert.True(!ComesOverRing || connection.Has(FuseInitFlags.OverIoUring));
         try
         {
             // The test's own thread pool must not be needed by the server while the test blocks on the mount.
@@ -123,12 +136,12 @@ public sealed class NullServerTests : IDisposable
 
     private sealed class Server : IDisposable
     {
-        public Server(string directory, FuseMountOptions options)
+        public Server(string directory, FuseMountOptions options, BlockDevice? host)
         {
             var sessionOptions = new FuseSessionOptions { OnDefect = Defects.Add };
             MountPoint = MountPoint.Attach(directory, options, out SafeFileHandle device);
             var buffers = new WireBufferPool(sessionOptions.MaxWrite, sessionOptions.BufferLimit);
-            var transport = new DeviceTransport(device, buffers, sessionOptions.MaxWrite, sessionOptions.Readers);
+            var transport = new DeviceTransport(device, buffers, sessionOptions.MaxWrite, sessionOptions.Readers, host);
             Session = new FuseSession(transport, buffers, Handler, sessionOptions);
             Session.Start();
         }
@@ -142,5 +155,47 @@ public sealed class NullServerTests : IDisposable
         public FuseSession Session { get; }
 
         public void Dispose() => Session.Dispose();
+    }
+}
+
+/// <summary>Threads of the transport's own, which block in read(2).</summary>
+public sealed class BlockingReaderTests : TransportContract;
+
+/// <summary>The thread of a ring of a device.</summary>
+public class HostedReaderTests : TransportContract
+{
+    private readonly ScratchFolder _scratch = new();
+    private readonly BlockDevice _device;
+
+    public HostedReaderTests()
+    {
+        _device = DeviceOpener.OpenAsync(_scratch.MakeImage("host.img", 1 << 20), new DeviceOptions()).AsTask().GetAwaiter().GetResult();
+        Assert.SkipUnless(_device is UringDevice, _device.Description);
+    }
+
+    private protected override BlockDevice? Host => _device;
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _device.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        _scratch.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}
+
+/// <summary>FUSE over io_uring, switched on for the time being.</summary>
+public sealed class RingTransportTests : HostedReaderTests
+{
+    private readonly RingSwitch _switch;
+
+    public RingTransportTests() => _switch = new RingSwitch();
+
+    private protected override bool ComesOverRing => true;
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _switch.Dispose();
     }
 }
