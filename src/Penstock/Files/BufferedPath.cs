@@ -111,11 +111,32 @@ internal static class BufferedPath
     /// the last block holds beyond the end is zeroed in the cache and made dirty. The inode lock is held exclusively. Who goes on to write
     /// directly into the same block writes the range back first.
     /// </summary>
-    public static ValueTask ZeroGapAsync(Inode inode, long from, long to)
+    public static async ValueTask ZeroGapAsync(Inode inode, long from, long to)
     {
         int blockSize = inode.FileSystem.BlockSize;
         long blockEnd = (from + blockSize - 1) & -blockSize;
-        return PageWriter.ZeroAsync(inode, from, Math.Min(to, blockEnd));
+        if (from < blockEnd)
+        {
+            if (!inode.ProtectsItself)
+            {
+                await WaitForDirectIoAsync(inode).ConfigureAwait(false);
+            }
+
+            await PageWriter.ZeroAsync(inode, from, Math.Min(to, blockEnd)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Invariant 3.3: a page that is filled and dirtied while a direct write of its other bytes is in flight would write the old ones back over
+    /// it. New direct I/O cannot start: the inode lock is held exclusively.
+    /// </summary>
+    public static async ValueTask WaitForDirectIoAsync(Inode inode)
+    {
+        if (inode.Gate.IsHeld && !inode.FileSystem.Scheduler.IsBroken(Rule.BufferedWriteWaitsForDirectIo))
+        {
+            await inode.Gate.AcquireExclusiveAsync().ConfigureAwait(false);
+            inode.Gate.ReleaseExclusive();
+        }
     }
 
     private static bool TryCopyOne(FilePages pages, long index, int within, Span<byte> destination)

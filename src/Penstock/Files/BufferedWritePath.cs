@@ -80,9 +80,9 @@ internal static class BufferedWritePath
 
         try
         {
-            if (locks && !inode.FileSystem.Scheduler.IsBroken(Execution.Rule.BufferedWriteWaitsForDirectIo))
+            if (locks)
             {
-                await WaitForDirectIoAsync(inode).ConfigureAwait(false);
+                await BufferedPath.WaitForDirectIoAsync(inode).ConfigureAwait(false);
             }
 
             long size = inode.Size;
@@ -108,19 +108,6 @@ internal static class BufferedWritePath
             {
                 inode.Lock.ReleaseExclusive();
             }
-        }
-    }
-
-    /// <summary>
-    /// Invariant 3.3: a page that is filled and dirtied while a direct write of its other bytes is in flight would write the old ones back over
-    /// it. New direct I/O cannot start: the inode lock is held exclusively.
-    /// </summary>
-    private static async ValueTask WaitForDirectIoAsync(Inode inode)
-    {
-        if (inode.Gate.IsHeld)
-        {
-            await inode.Gate.AcquireExclusiveAsync().ConfigureAwait(false);
-            inode.Gate.ReleaseExclusive();
         }
     }
 }
