@@ -344,12 +344,14 @@ internal sealed class DirectWriteEpisode
         try
         {
             await ConvertAsync(handle, request, landed, blockSize).ConfigureAwait(false);
-            if (landed > _inode.Size)
+            // Invariant 3.12: a write of which nothing has landed does not move the end, though it begins beyond it.
+            bool hasLanded = landed > _offset;
+            if (hasLanded && landed > _inode.Size)
             {
                 _inode.Size = landed;
             }
 
-            if (landed > _inode.StoredSize && write.IsExtending)
+            if (hasLanded && landed > _inode.StoredSize && write.IsExtending)
             {
                 _inode.StoredSize = landed;
             }
