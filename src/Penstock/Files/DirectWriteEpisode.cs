@@ -374,6 +374,12 @@ internal sealed class DirectWriteEpisode
 
     private async ValueTask ConvertAsync(Handle handle, DirectIoRequest request, long landed, int blockSize)
     {
+        if (landed <= _offset)
+        {
+            // Not even the first block, of which the write may cover the end only, holds what was written.
+            return;
+        }
+
         ulong firstNotLanded = (ulong)((landed + blockSize - 1) / blockSize);
         for (int i = 0; i < request.UnwrittenRuns.Count; i++)
         {
