@@ -158,6 +158,20 @@ internal sealed class PageArena
         }
     }
 
+    /// <summary>Gives every slab's memory back, in use or not.</summary>
+    public void Abandon()
+    {
+        lock (_latch)
+        {
+            foreach (SizeClass pages in _classes)
+            {
+                pages.Slabs.ForEach(static slab => slab.Release());
+                pages.Slabs.Clear();
+                pages.Free.Clear();
+            }
+        }
+    }
+
     private SizeClass ClassOf(int pageSize) => _classes[System.Numerics.BitOperations.Log2((uint)pageSize) - 12];
 
     /// <summary>Latch held.</summary>

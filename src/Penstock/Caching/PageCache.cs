@@ -104,6 +104,9 @@ internal sealed class PageCache
     public ValueTask<IoFault> ThrottleAsync(FilePages pages) =>
         DirtyBytes <= DirtyLimit ? new ValueTask<IoFault>(IoFault.None) : WaitForCleanAsync(pages);
 
+    /// <summary>Gives all memory of pages back, for a cache that ends before its process does: nobody may look at a page of it any more.</summary>
+    public void Abandon() => _arena.Abandon();
+
     /// <summary>Starts background writeback now, whatever the age of pages.</summary>
     public void KickWriteback() => _writeback.Kick();
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Penstock.Execution;
 using Penstock.Memory;
 
 namespace Penstock.Caching;
@@ -9,6 +10,9 @@ internal sealed unsafe class PageSlab
     /// <summary>The length of a slab in bytes: 256 pages of 4 KiB, 16 of 64 KiB.</summary>
     public const int Length = 1 << 20;
 
+    /// <summary>What fresh pages hold where that is checked.</summary>
+    private const byte Junk = 0xC5;
+
     private readonly nint _address;
 
     public PageSlab(PageCache cache, int pageSize, int length)
@@ -17,6 +21,12 @@ internal sealed unsafe class PageSlab
         PageSize = pageSize;
         _address = (nint)NativeMemory.AlignedAlloc((nuint)length, (nuint)Math.Max(pageSize, 4096));
         Pages = new CachePage[length / pageSize];
+        if (Checks.IsSupported)
+        {
+            // What no fill and no write has put there is recognised as such.
+            new IoSegment(_address, length).Bytes.Fill(Junk);
+        }
+
         for (int i = 0; i < Pages.Length; i++)
         {
             Pages[i] = new CachePage(new IoSegment(_address + ((nint)i * pageSize), pageSize), this);

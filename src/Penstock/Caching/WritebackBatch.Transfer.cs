@@ -154,7 +154,7 @@ internal sealed partial class WritebackBatch
 
         for (int i = 0; i < _count; i++)
         {
-            _file.EndWriteback(_pages[i], fault == IoFault.None ? 0 : _dirty[i]);
+            _file.EndWriteback(_pages[i], fault == IoFault.None || Scheduler.IsBroken(Rule.FailedWritebackStaysDirty) ? 0 : _dirty[i]);
             _pages[i].Unpin();
         }
 

@@ -53,6 +53,9 @@ internal sealed class DeviceRequest : IValueTaskSource<IoResult>
     /// <summary>For the owner's use: whatever this request was made for.</summary>
     public object? Companion { get; set; }
 
+    /// <summary>Who is told of the completion; null where it is awaited.</summary>
+    public IDeviceRequestOwner? Owner => _owner;
+
     public bool IsTransfer => Operation is DeviceOperation.Read or DeviceOperation.Write or DeviceOperation.WriteThrough;
 
     public bool IsWrite => Operation is not (DeviceOperation.Read or DeviceOperation.Flush or DeviceOperation.None);

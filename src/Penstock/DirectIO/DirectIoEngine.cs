@@ -13,16 +13,23 @@ namespace Penstock.DirectIO;
 internal static class DirectIoEngine
 {
     /// <summary>Submits a read of <paramref name="length"/> bytes from <paramref name="offset"/> on, both aligned to the device.</summary>
-    public static async ValueTask SubmitReadAsync(DirectIoRequest request, BlockDevice device, BlockMapper mapper, long offset, long length)
+    public static async ValueTask SubmitReadAsync(
+        DirectIoRequest request, BlockDevice device, BlockMapper mapper, long offset, long length, long size)
     {
         long end = offset + length;
         for (long position = offset; position < end;)
         {
             BlockRun run = await FindAsync(mapper, position, end).ConfigureAwait(false);
             long runEnd = Math.Min(end, (long)run.End.Value * mapper.BlockSize);
-            if (run.State == MapState.Mapped)
+            if (run.State == MapState.Mapped
+                || (run.State == MapState.Unwritten && device.Scheduler.IsBroken(Rule.UnwrittenReadsAsZeros)))
             {
                 request.Submit(DeviceOffset(mapper, run, position), runEnd - position);
+            }
+            else if (run.State == MapState.Hole && device.Scheduler.IsBroken(Rule.HoleInLastBlockIsInside)
+                && (long)run.First.Value >= size / mapper.BlockSize)
+            {
+                return;
             }
             else
             {

@@ -9,6 +9,9 @@ internal enum Rule
     /// <summary>Every rule holds.</summary>
     None = 0,
 
+    /// <summary>1.1: the inode lock is taken before the direct-I/O gate.</summary>
+    LockBeforeGate,
+
     /// <summary>1.2: a direct write enters the direct-I/O gate.</summary>
     DirectWriteEntersGate,
 
@@ -48,8 +51,17 @@ internal enum Rule
     /// <summary>1.21: truncate drains the gate.</summary>
     TruncateDrainsGate,
 
+    /// <summary>1.24: a direct read of blocks that were never written gives zeros, whatever the device holds there.</summary>
+    UnwrittenReadsAsZeros,
+
     /// <summary>2.1: an extending write keeps the inode lock exclusive until the size is published.</summary>
     ExtendingWriteHoldsLock,
+
+    /// <summary>2.1: that a write is a pure overwrite is looked at again under the lock.</summary>
+    OverwriteCheckedUnderLock,
+
+    /// <summary>2.1: an append learns where the file ends under the lock.</summary>
+    AppendTakesEndUnderLock,
 
     /// <summary>2.3: the block that holds the last byte is inside the file.</summary>
     PartialLastBlockIsInside,
@@ -57,8 +69,17 @@ internal enum Rule
     /// <summary>2.5: the size is published at completion.</summary>
     SizeAfterCompletion,
 
+    /// <summary>2.5: the end of I/O moves the size forward only.</summary>
+    SizeMovesForwardOnly,
+
     /// <summary>2.8: punch hole and its like drain the gate.</summary>
     PunchDrainsGate,
+
+    /// <summary>2.8: removal of blocks drops their cached pages.</summary>
+    RemovalDropsPages,
+
+    /// <summary>2.8: collapse and insert drop the cached pages of what they move.</summary>
+    ShiftDropsPages,
 
     /// <summary>2.9: a fill holds the invalidation lock shared.</summary>
     FillSharesInvalidationLock,
@@ -75,14 +96,23 @@ internal enum Rule
     /// <summary>2.11: the gap between the old end and an extending write is zeroed.</summary>
     GapIsZeroed,
 
+    /// <summary>2.11: a truncate zeroes the rest of the last block.</summary>
+    TailIsZeroed,
+
     /// <summary>2.12: a failed extending write is cut back.</summary>
     FailedExtensionIsCutBack,
 
-    /// <summary>2.13: the size is sampled before a read.</summary>
-    SizeSampledBeforeRead,
+    /// <summary>2.3: a hole in the last block is not the end of the file to a direct read.</summary>
+    HoleInLastBlockIsInside,
+
+    /// <summary>2.13: the partial last block is clamped to the size.</summary>
+    ReadEndsAtSize,
 
     /// <summary>2.14: O_DSYNC syncs after completion.</summary>
     SyncAfterCompletion,
+
+    /// <summary>2.14: a sync flushes the device's own cache.</summary>
+    SyncFlushesDevice,
 
     /// <summary>2.16: a write-back error reaches each open file's next sync.</summary>
     WritebackErrorReachesEveryOpenFile,
@@ -90,8 +120,17 @@ internal enum Rule
     /// <summary>2.17: blocks for holes are allocated unwritten and converted at completion.</summary>
     HoleAllocatedUnwritten,
 
+    /// <summary>2.17: of an unwritten run only what has landed is converted.</summary>
+    OnlyLandedIsConverted,
+
     /// <summary>2.19: write-back waits for what was started even when a start failed.</summary>
     WritebackAlwaysWaits,
+
+    /// <summary>2.20: an error of a sync, or of the writeback after a fallback, wins over the count.</summary>
+    SyncErrorWins,
+
+    /// <summary>2.19: a page that could not be written back stays dirty.</summary>
+    FailedWritebackStaysDirty,
 
     /// <summary>2.21: a write clears setuid, setgid and capabilities.</summary>
     WriteClearsPrivileges,
@@ -102,8 +141,14 @@ internal enum Rule
     /// <summary>3.5: freed blocks are not reused before the change that freed them is on the device.</summary>
     FreedBlocksWaitForCommit,
 
+    /// <summary>3.6: the gate is left once.</summary>
+    GateLeftOnce,
+
     /// <summary>3.3: a buffered write waits for direct I/O in flight.</summary>
     BufferedWriteWaitsForDirectIo,
+
+    /// <summary>3.15: the caller's memory is the device's until the request has completed.</summary>
+    MemoryKeptUntilCompletion,
 
     /// <summary>3.4: an invalidation never drops a dirty page.</summary>
     InvalidationKeepsDirtyPages,

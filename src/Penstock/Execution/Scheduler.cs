@@ -27,8 +27,19 @@ internal abstract class Scheduler
     /// <summary>The lock recorder of this scheduler, or null where nothing is recorded. Always null in a shipped build.</summary>
     public Locking.LockRecorder? Recorder { get; set; }
 
-    /// <summary>The rule that is switched off in this scheduler, or <see cref="Rule.None"/>. Ignored in a shipped build.</summary>
-    public Rule BrokenRule { get; set; }
+    /// <summary>Switches one rule off in this scheduler; <see cref="Rule.None"/>: none. Ignored in a shipped build.</summary>
+    public Rule BrokenRule
+    {
+        get => field;
+        set
+        {
+            field = value;
+            BrokenRules = RuleSet.Of(value);
+        }
+    }
+
+    /// <summary>The rules that are switched off in this scheduler. Ignored in a shipped build.</summary>
+    public RuleSet BrokenRules { get; set; }
 
     /// <summary>Runs <paramref name="work"/> in a core place, soon.</summary>
     public abstract void Post(Action<object?> work, object? state);
@@ -49,12 +60,20 @@ internal abstract class Scheduler
     public abstract void StartReaper(string name, Action loop);
 
     /// <summary>Whether <paramref name="rule"/> is switched off: the mutant seam. Constant false, and so free, in a shipped build.</summary>
-    public bool IsBroken(Rule rule) => Checks.IsSupported && BrokenRule == rule;
+    public bool IsBroken(Rule rule) => Checks.IsSupported && BrokenRules.Contains(rule);
 
     /// <summary>Starts a background activity in a core place. Its faults are its own to handle: an escaping exception ends the process.</summary>
-    public void Start(Func<Task> activity) => Post(
-        static state => _ = RunAsync((Func<Task>)state!),
-        activity);
+    public void Start(Func<Task> activity)
+    {
+        if (Checks.IsSupported)
+        {
+            Post(_ => _ = RunAsync(activity, this), null);
+        }
+        else
+        {
+            Post(static state => _ = RunAsync((Func<Task>)state!, null), activity);
+        }
+    }
 
     /// <summary>Awaited, continues in a user place: at once where the current one is, else after a hop.</summary>
     public UserPlaceAwaitable SwitchToUserPlace() => new(this);
@@ -62,7 +81,11 @@ internal abstract class Scheduler
     /// <summary>Awaited, continues in a core place after other work that is ready.</summary>
     public YieldAwaitable Yield() => new(this);
 
-    private static async Task RunAsync(Func<Task> activity)
+    /// <summary>A background activity let an exception escape. A scheduler of tests may note it; in production nobody knows what state it left.</summary>
+    protected virtual void OnEscape(Exception exception) =>
+        Environment.FailFast("A background activity of Penstock let an exception escape.", exception);
+
+    private static async Task RunAsync(Func<Task> activity, Scheduler? scheduler)
     {
         try
         {
@@ -70,7 +93,7 @@ internal abstract class Scheduler
         }
         catch (Exception e)
         {
-            Environment.FailFast("A background activity of Penstock let an exception escape.", e);
+            (scheduler ?? Default).OnEscape(e);
         }
     }
 }

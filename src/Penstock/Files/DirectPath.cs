@@ -22,7 +22,9 @@ internal static class DirectPath
 
         if (!Alignment.Suits(inode.FileSystem.Device, memory, offset))
         {
-            return new(IoResult.Failed(IoFault.InvalidArgument));
+            return inode.FileSystem.Scheduler.IsBroken(Rule.AlignmentCheckedFirst)
+                ? RefuseLateAsync(inode)
+                : new(IoResult.Failed(IoFault.InvalidArgument));
         }
 
         // Rule 2.13: sampled before; what lies at or beyond it is not read.
@@ -45,6 +47,12 @@ internal static class DirectPath
         DirectIoRequest? request = null;
         try
         {
+            if (locks && device.Scheduler.IsBroken(Rule.LockBeforeGate))
+            {
+                await inode.Gate.AcquireSharedAsync().ConfigureAwait(false);
+                holdsGate = true;
+            }
+
             if (locks)
             {
                 await inode.Lock.AcquireSharedAsync().ConfigureAwait(false);
@@ -63,7 +71,7 @@ internal static class DirectPath
                 return await BufferedPath.ReadAsync(inode, memory, 0, offset, memory.Length, readahead).ConfigureAwait(false);
             }
 
-            if (locks && !device.Scheduler.IsBroken(Rule.DirectReadEntersGate))
+            if (locks && !holdsGate && !device.Scheduler.IsBroken(Rule.DirectReadEntersGate))
             {
                 await inode.Gate.AcquireSharedAsync().ConfigureAwait(false);
                 holdsGate = true;
@@ -71,7 +79,7 @@ internal static class DirectPath
 
             request = DirectIoRequest.Rent(device, DeviceOperation.Read, memory);
             long wanted = Math.Min(memory.Length, RoundUp(size - offset, device.LogicalBlockSize));
-            FileSystemException? failure = await SubmitAsync(request, device, inode.Mapper!, offset, wanted).ConfigureAwait(false);
+            FileSystemException? failure = await SubmitAsync(request, device, inode.Mapper!, offset, wanted, size).ConfigureAwait(false);
 
             // Rule 1.4: all mapping and submission is done; the lock is not held while waiting for the device.
             if (!device.Scheduler.IsBroken(Rule.InodeLockReleasedAtSubmission))
@@ -98,6 +106,14 @@ internal static class DirectPath
         }
     }
 
+    /// <summary>The refusal of what is misaligned, in a build where Rule 2.22 is off: after a lock.</summary>
+    internal static async ValueTask<IoResult> RefuseLateAsync(Inode inode)
+    {
+        await inode.Lock.AcquireSharedAsync().ConfigureAwait(false);
+        inode.Lock.ReleaseShared();
+        return IoResult.Failed(IoFault.InvalidArgument);
+    }
+
     /// <summary>Ends the gate's hold at submission in a build where Rule 1.5 is off.</summary>
     internal static void ReleaseGateEarlyIfBroken(Inode inode, ref bool holdsGate)
     {
@@ -116,11 +132,11 @@ internal static class DirectPath
 
     /// <summary>Submits all parts. A failure of the mapping is kept until what was submitted has completed.</summary>
     private static async ValueTask<FileSystemException?> SubmitAsync(
-        DirectIoRequest request, BlockDevice device, BlockMapper mapper, long offset, long length)
+        DirectIoRequest request, BlockDevice device, BlockMapper mapper, long offset, long length, long size)
     {
         try
         {
-            await DirectIoEngine.SubmitReadAsync(request, device, mapper, offset, length).ConfigureAwait(false);
+            await DirectIoEngine.SubmitReadAsync(request, device, mapper, offset, length, size).ConfigureAwait(false);
             return null;
         }
         catch (FileSystemException e)
@@ -141,7 +157,7 @@ internal static class DirectPath
     private static async ValueTask<IoResult> FinishAsync(
         DirectIoRequest request, SegmentList memory, IoResult result, long available, Scheduler scheduler)
     {
-        long bytes = Math.Min(result.Bytes, available);
+        long bytes = scheduler.IsBroken(Rule.ReadEndsAtSize) ? result.Bytes : Math.Min(result.Bytes, available);
         long submitted = request.Submitted;
         if (request.ZeroRanges.Count > 0 || submitted > bytes)
         {

@@ -168,7 +168,15 @@ internal sealed class DirectWriteEpisode
 
             DirectPath.ReleaseGateEarlyIfBroken(_inode, ref _holdsGate);
             PublishSizeEarlyIfBroken();
+            if (Scheduler.IsBroken(Rule.MemoryKeptUntilCompletion) && reserved is null && !isShort)
+            {
+                Forget(request);
+                request = DirectIoRequest.Rent(device, DeviceOperation.Write, _memory);
+                return DirectOutcome.Done(IoResult.Transferred(_length));
+            }
+
             IoResult result = await request.Completion.ConfigureAwait(false);
+            LeaveGateEarlyIfBroken();
             try
             {
                 ReservedHandle? spent = reserved;
@@ -346,7 +354,7 @@ internal sealed class DirectWriteEpisode
             await ConvertAsync(handle, request, landed, blockSize).ConfigureAwait(false);
             // Invariant 3.12: a write of which nothing has landed does not move the end, though it begins beyond it.
             bool hasLanded = landed > _offset;
-            if (hasLanded && landed > _inode.Size)
+            if (hasLanded && (landed > _inode.Size || Scheduler.IsBroken(Rule.SizeMovesForwardOnly)))
             {
                 _inode.Size = landed;
             }
@@ -374,6 +382,11 @@ internal sealed class DirectWriteEpisode
 
     private async ValueTask ConvertAsync(Handle handle, DirectIoRequest request, long landed, int blockSize)
     {
+        if (Scheduler.IsBroken(Rule.OnlyLandedIsConverted))
+        {
+            landed = End;
+        }
+
         if (landed <= _offset)
         {
             // Not even the first block, of which the write may cover the end only, holds what was written.
@@ -468,7 +481,7 @@ internal sealed class DirectWriteEpisode
         {
             long length = findsEnd ? long.MaxValue - from : rest.Bytes;
             IoFault fault = await Pages.WriteBackAsync(from, length).ConfigureAwait(false);
-            if (fault != IoFault.None)
+            if (fault != IoFault.None && !Scheduler.IsBroken(Rule.SyncErrorWins))
             {
                 return new IoResult(done, fault);
             }
@@ -487,11 +500,26 @@ internal sealed class DirectWriteEpisode
         }
     }
 
+    /// <summary>Leaves a request to itself, in a build where invariant 3.15 is off.</summary>
+    private void Forget(DirectIoRequest request) => Scheduler.Start(async () =>
+    {
+        await request.Completion.ConfigureAwait(false);
+        request.Return();
+    });
+
+    private void LeaveGateEarlyIfBroken()
+    {
+        if (Scheduler.IsBroken(Rule.EndOfIoBeforeGate))
+        {
+            LeaveGate();
+        }
+    }
+
     private void LeaveGate()
     {
         if (_holdsGate)
         {
-            _holdsGate = false;
+            _holdsGate = Scheduler.IsBroken(Rule.GateLeftOnce) && _inode.Gate.SharedCount > 1;
             _inode.Gate.ReleaseShared();
         }
     }

@@ -29,6 +29,11 @@ internal static class DirectWritePath
         bool isAppend = (options & IoOptions.Append) != 0;
         if (!Alignment.Suits(inode.FileSystem.Device, memory, isAppend ? 0 : offset))
         {
+            if (inode.FileSystem.Scheduler.IsBroken(Rule.AlignmentCheckedFirst))
+            {
+                return await DirectPath.RefuseLateAsync(inode).ConfigureAwait(false);
+            }
+
             return IoResult.Failed(IoFault.InvalidArgument);
         }
 
@@ -39,10 +44,11 @@ internal static class DirectWritePath
                 inode, await WriteUnlockedAsync(inode, memory, offset).ConfigureAwait(false), options, cursor).ConfigureAwait(false);
         }
 
+        long end = inode.Size;
         bool isExclusive = await LockAsync(inode, options, offset, memory.Length).ConfigureAwait(false);
         if (isAppend)
         {
-            offset = inode.Size;
+            offset = inode.FileSystem.Scheduler.IsBroken(Rule.AppendTakesEndUnderLock) ? end : inode.Size;
             if (!Alignment.Suits(inode.FileSystem.Device, memory, offset))
             {
                 inode.Lock.ReleaseExclusive();
@@ -61,7 +67,14 @@ internal static class DirectWritePath
         if (result.Bytes > 0 && (options & (IoOptions.DataSync | IoOptions.Sync)) != 0
             && !inode.FileSystem.Scheduler.IsBroken(Rule.SyncAfterCompletion))
         {
-            await SyncPath.FsyncAsync(inode, dataOnly: (options & IoOptions.Sync) == 0, cursor).ConfigureAwait(false);
+            try
+            {
+                await SyncPath.FsyncAsync(inode, dataOnly: (options & IoOptions.Sync) == 0, cursor).ConfigureAwait(false);
+            }
+            catch (FileSystemException) when (inode.FileSystem.Scheduler.IsBroken(Rule.SyncErrorWins))
+            {
+                return result;
+            }
         }
 
         return result;
@@ -82,7 +95,8 @@ internal static class DirectWritePath
             bool shares = false;
             try
             {
-                shares = LooksLikeOverwrite(inode, offset, length, keepsSetId) && await IsOverwriteAsync(inode, offset, length).ConfigureAwait(false);
+                shares = inode.FileSystem.Scheduler.IsBroken(Rule.OverwriteCheckedUnderLock)
+                    || (LooksLikeOverwrite(inode, offset, length, keepsSetId) && await IsOverwriteAsync(inode, offset, length).ConfigureAwait(false));
             }
             finally
             {

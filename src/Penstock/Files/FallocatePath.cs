@@ -175,7 +175,11 @@ internal static class FallocatePath
             if (last > first)
             {
                 await locks.ExcludeFillsAsync().ConfigureAwait(false);
-                await inode.Pages!.RemoveAsync(first, last - first).ConfigureAwait(false);
+                if (!inode.FileSystem.Scheduler.IsBroken(Rule.RemovalDropsPages))
+                {
+                    await inode.Pages!.RemoveAsync(first, last - first).ConfigureAwait(false);
+                }
+
                 ulong count = (ulong)(last - first) / (ulong)blockSize;
                 await change(inode, new FileBlock((ulong)(first / blockSize)), count).ConfigureAwait(false);
             }
@@ -203,7 +207,8 @@ internal static class FallocatePath
             IoFault fault = await pages.WriteBackAsync(start, long.MaxValue).ConfigureAwait(false);
             Require(fault == IoFault.None, fault, inode, "dirty pages could not be written back");
             await locks.ExcludeFillsAsync().ConfigureAwait(false);
-            bool isGone = await pages.InvalidateAsync(start, long.MaxValue).ConfigureAwait(false);
+            bool isGone = inode.FileSystem.Scheduler.IsBroken(Rule.ShiftDropsPages)
+                || await pages.InvalidateAsync(start, long.MaxValue).ConfigureAwait(false);
             Require(isGone, IoFault.Busy, inode, "dirty pages could not be dropped");
             await change(inode, new FileBlock((ulong)(offset / blockSize)), (ulong)(Math.Abs(delta) / blockSize)).ConfigureAwait(false);
             TruncatePath.PublishSizes(inode, inode.Size + delta);

@@ -1,4 +1,5 @@
 using Penstock.Caching;
+using Penstock.Execution;
 using Penstock.Journal;
 
 namespace Penstock.Files;
@@ -99,6 +100,11 @@ internal static class SyncPath
     private static async ValueTask CommitAndFlushAsync(FileSystem fileSystem)
     {
         await fileSystem.Journal.CommitAsync(fileSystem.Journal.Running).ConfigureAwait(false);
+        if (fileSystem.Scheduler.IsBroken(Rule.SyncFlushesDevice))
+        {
+            return;
+        }
+
         IoResult flushed = await fileSystem.Device.FlushAsync().ConfigureAwait(false);
         if (flushed.IsFailed)
         {

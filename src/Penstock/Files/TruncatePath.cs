@@ -85,7 +85,11 @@ internal static class TruncatePath
         {
             await locks.DrainAsync(Rule.TruncateDrainsGate).ConfigureAwait(false);
             long blockEnd = (newSize + blockSize - 1) & -blockSize;
-            await PageWriter.ZeroAsync(inode, newSize, Math.Min(blockEnd, inode.Size)).ConfigureAwait(false);
+            if (!inode.FileSystem.Scheduler.IsBroken(Rule.TailIsZeroed))
+            {
+                await PageWriter.ZeroAsync(inode, newSize, Math.Min(blockEnd, inode.Size)).ConfigureAwait(false);
+            }
+
             await locks.ExcludeFillsAsync().ConfigureAwait(false);
 
             // The size first: from here on nobody reads, fills or writes back what is about to go.

@@ -10,10 +10,14 @@ internal sealed class LockHoldings(string name)
 
     public string Name => name;
 
+    /// <summary>How many locks the operation has taken so far.</summary>
+    public int Acquisitions { get; private set; }
+
     public void Add(LockHolding holding)
     {
         lock (_held)
         {
+            Acquisitions++;
             _held.Add(holding);
         }
     }
@@ -73,5 +77,8 @@ internal sealed class LockHoldings(string name)
 /// <summary>Ends the operation it was handed out for.</summary>
 internal readonly struct OperationScope(LockRecorder recorder, LockHoldings holdings, LockHoldings? outer) : IDisposable
 {
+    /// <summary>How many locks the operation has taken so far.</summary>
+    public int Acquisitions => holdings.Acquisitions;
+
     public void Dispose() => recorder?.End(holdings, outer);
 }

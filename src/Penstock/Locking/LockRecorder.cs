@@ -21,6 +21,21 @@ internal sealed class LockRecorder
     /// <summary>Whether every event is kept in <see cref="Trace"/>.</summary>
     public bool KeepsTrace { get; set; }
 
+    /// <summary>Told of every event as it happens.</summary>
+    public Action<LockEvent>? Observer { get; set; }
+
+    /// <summary>How much went wrong so far.</summary>
+    public int ViolationCount
+    {
+        get
+        {
+            lock (_latch)
+            {
+                return _violations.Count;
+            }
+        }
+    }
+
     /// <summary>What went wrong, in the order it was seen.</summary>
     public IReadOnlyList<string> Violations
     {
@@ -127,6 +142,7 @@ internal sealed class LockRecorder
 
     private void Record(LockEventKind kind, LockRank rank, object target, bool isExclusive)
     {
+        Observer?.Invoke(new LockEvent(kind, rank, target, isExclusive, null));
         if (KeepsTrace)
         {
             lock (_latch)

@@ -1,0 +1,396 @@
+using System.Globalization;
+using Penstock.Files;
+using Penstock.Locking;
+using Penstock.Memory;
+using Penstock.Simulation.Judging;
+using Penstock.Simulation.Scenarios;
+
+namespace Penstock.Simulation.Running;
+
+/// <summary>Carries operations out, as users would, and has what came of them judged.</summary>
+internal sealed class Performer
+{
+    private const int MostInFlight = 8;
+
+    private readonly World world;
+
+    public Performer(World world)
+    {
+        this.world = world;
+        world.LettingGo = JudgeStall;
+    }
+
+    /// <summary>How many operations have been carried out.</summary>
+    public long Done { get; private set; }
+
+    /// <summary>The operations under way.</summary>
+    public List<Operation> InFlight { get; } = [];
+
+    /// <summary>One client, from its first operation to its last.</summary>
+    public async Task RunClientAsync(IReadOnlyList<Operation> operations)
+    {
+        var inFlight = new Queue<Task>();
+        foreach (Operation operation in operations)
+        {
+            await new UserTurn(world.Scheduler);
+            while (inFlight.Count > 0 && (operation.Joins || inFlight.Count >= MostInFlight))
+            {
+                await inFlight.Dequeue();
+            }
+
+            if (world.Violation is not null)
+            {
+                break;
+            }
+
+            Task task = PerformAsync(operation);
+            if (operation.IsAsync)
+            {
+                inFlight.Enqueue(task);
+            }
+            else
+            {
+                await task;
+            }
+        }
+
+        while (inFlight.Count > 0)
+        {
+            await inFlight.Dequeue();
+        }
+    }
+
+    public async Task PerformAsync(Operation operation)
+    {
+        InFlight.Add(operation);
+        Begin(operation);
+        string outcome;
+        using (OperationScope scope = world.Recorder.BeginOperation(operation.Kind.ToString()))
+        {
+            try
+            {
+                outcome = operation.Kind switch
+                {
+                    OperationKind.Read => await ReadAsync(operation),
+                    OperationKind.Write => await WriteAsync(operation),
+                    OperationKind.SetSize => await SetSizeAsync(operation),
+                    OperationKind.Sync or OperationKind.SyncData => await SyncAsync(operation),
+                    OperationKind.Collapse or OperationKind.Insert => await ShiftAsync(operation),
+                    OperationKind.DropCache or OperationKind.KickWriteback or OperationKind.SetOptions or OperationKind.SyncVolume =>
+                        await ManageAsync(operation),
+                    _ => await ChangeRangeAsync(operation),
+                };
+            }
+            catch (Exception e)
+            {
+                outcome = e.Message;
+                world.Violate($"{operation}: {e}");
+            }
+
+            JudgeScope(operation, scope);
+        }
+
+        Done++;
+        InFlight.Remove(operation);
+        if (world.Trace.KeepsLines)
+        {
+            world.Trace.Tell(world.Scheduler.Steps, Who(operation), $"#{operation.Id} ended: {outcome}");
+        }
+    }
+
+    /// <summary>Rule 1.4: what must pass a stalled device has passed before anything is let go.</summary>
+    private void JudgeStall()
+    {
+        if (InFlight.Find(static o => o.MustPassHeld) is { } operation)
+        {
+            world.Violate($"{operation} waits for requests of others that the device has not completed");
+        }
+    }
+
+    private static string Who(Operation operation) => string.Create(CultureInfo.InvariantCulture, $"client {operation.Client}");
+
+    private void Begin(Operation operation)
+    {
+        world.Trace.Note(Execution.TraceKind.OperationBegun, (ulong)operation.Id);
+        if (world.Trace.KeepsLines)
+        {
+            world.Trace.Tell(world.Scheduler.Steps, Who(operation), operation.ToString());
+        }
+    }
+
+    /// <summary>Rule 2.22: what is misaligned is refused before any lock is taken.</summary>
+    private void JudgeScope(Operation operation, in OperationScope scope)
+    {
+        if (operation.IsMisaligned && scope.Acquisitions > 0)
+        {
+            world.Violate($"{operation} is misaligned, but {scope.Acquisitions} locks were taken for it");
+        }
+    }
+
+    private string End(Operation operation, long result, IoFault fault, string? problem)
+    {
+        world.Trace.Note(Execution.TraceKind.OperationEnded, (ulong)operation.Id, (ulong)result | ((ulong)fault << 56));
+        problem ??= Faults.Judge(world, operation, fault, result);
+        if (problem is not null)
+        {
+            world.Violate($"{operation}: {problem}");
+        }
+
+        return fault == IoFault.None ? result.ToString(CultureInfo.InvariantCulture) : $"{result}, {fault}";
+    }
+
+    private async Task<string> ReadAsync(Operation operation)
+    {
+        SimulatedFile file = world.Files[operation.File];
+        IoSegment buffer = RentFor(operation);
+        buffer.Bytes[..operation.Length].Fill(BufferPool.Canary);
+        IoOptions options = OptionsOf(operation);
+        file.DirectInFlight += IsDirect(options);
+        ReadTicket ticket = file.Judge.BeginRead(operation.Offset, operation.Length);
+        (long bytes, IoFault fault) = await TryAsync(() => operation.IsMapped
+            ? MapAsync(file.Handles[operation.Handle].ReadSegmentsAsync(Segments(buffer, operation), operation.Offset, options))
+            : TransferAsync(file, operation, buffer, options));
+        file.DirectInFlight -= IsDirect(options);
+        string? problem = file.Judge.EndRead(ticket, buffer.Bytes[..(int)Math.Min(bytes, operation.Length)], fault != IoFault.None || world.Device.Faults > 0)
+            ?? JudgeRest(buffer, operation, bytes, fault);
+        world.Trace.Note(Execution.TraceKind.Content, Sample(buffer, bytes));
+        world.Buffers.Return(buffer, operation.Length);
+        return End(operation, bytes, fault, problem);
+    }
+
+    private async Task<string> WriteAsync(Operation operation)
+    {
+        SimulatedFile file = world.Files[operation.File];
+        IoSegment buffer = RentFor(operation);
+        Tag.Fill(buffer.Bytes[..operation.Length], operation.Id, 0);
+        IoOptions options = OptionsOf(operation);
+        bool isAppend = (options & IoOptions.Append) != 0;
+        file.DirectInFlight += IsDirect(options);
+        file.HasDirectWrites |= (options & IoOptions.Direct) != 0;
+        WriteRecord record = file.Judge.BeginWrite(operation.Id, operation.Offset, operation.Length, isAppend);
+        (long bytes, IoFault fault) = await TryAsync(() => operation.IsMapped
+            ? MapAsync(file.Handles[operation.Handle].WriteSegmentsAsync(Segments(buffer, operation), operation.Offset, options))
+            : TransferAsync(file, operation, buffer, options));
+        file.DirectInFlight -= IsDirect(options);
+
+        // What a sync, or the writeback after a fallback, could not bring to the device is in the file all the same.
+        bool mayHaveExtended = (fault != IoFault.None || bytes < operation.Length) && !operation.IsMisaligned
+            && ((options & (IoOptions.DataSync | IoOptions.Sync)) != 0 || !world.Plan.Shape.HasExtents);
+        string? problem = file.Judge.EndWrite(record, bytes, mayHaveExtended);
+        if (bytes > 0 && (file.Inode.Attributes.Mode & 0x800) != 0)
+        {
+            problem ??= "the file was written, but its setuid bit is still there";
+        }
+
+        if (bytes > 0 && (options & (IoOptions.DataSync | IoOptions.Sync)) != 0 && fault == IoFault.None)
+        {
+            record.Durable = file.Judge.Moment();
+        }
+
+        world.Buffers.Return(buffer, operation.Length);
+        return End(operation, bytes, fault, problem);
+    }
+
+    private static ValueTask<long> TransferAsync(SimulatedFile file, Operation operation, IoSegment buffer, IoOptions options)
+    {
+        OpenFile handle = file.Handles[operation.Handle];
+        int shift = operation.IsMisaligned && (operation.Offset & 511) == 0 && (operation.Length & 511) == 0 ? 4 : 0;
+        Memory<byte> memory = new NativeBuffer(buffer.Address + shift, operation.Length).Memory;
+        CancellationToken cancellation = default;
+        CancellationTokenSource? source = null;
+        if (operation.IsCancelled)
+        {
+            source = new CancellationTokenSource();
+            cancellation = source.Token;
+        }
+
+        ValueTask<long> task;
+        if (operation.Segments > 1)
+        {
+            task = operation.Kind == OperationKind.Read
+                ? handle.ReadAsync(Cut(memory, operation.Segments), operation.Offset, options, cancellation)
+                : handle.WriteAsync([.. Cut(memory, operation.Segments).Select(static m => (ReadOnlyMemory<byte>)m)], operation.Offset, options, cancellation);
+        }
+        else
+        {
+            task = WidenAsync(operation.Kind == OperationKind.Read
+                ? handle.ReadAsync(memory, operation.Offset, options, cancellation)
+                : handle.WriteAsync(memory, operation.Offset, options, cancellation));
+        }
+
+        source?.Cancel();
+        return task;
+    }
+
+    private static List<Memory<byte>> Cut(Memory<byte> memory, int pieces)
+    {
+        var cut = new List<Memory<byte>>();
+        int length = Math.Max(512, memory.Length / pieces & -512);
+        while (memory.Length > 0)
+        {
+            int here = cut.Count == pieces - 1 ? memory.Length : Math.Min(length, memory.Length);
+            cut.Add(memory[..here]);
+            memory = memory[here..];
+        }
+
+        return cut;
+    }
+
+    private static async ValueTask<long> WidenAsync(ValueTask<int> task) => await task;
+
+    private static async ValueTask<long> MapAsync(ValueTask<IoResult> task)
+    {
+        IoResult result = await task;
+        return result.Bytes > 0 || !result.IsFailed ? result.Bytes : throw new FileSystemException(result.Fault);
+    }
+
+    private static SegmentList Segments(IoSegment buffer, Operation operation) =>
+        SegmentList.Rent([buffer.Slice(0, operation.Length)], isOurs: true);
+
+    private static async Task<(long Result, IoFault Fault)> TryAsync(Func<ValueTask<long>> action)
+    {
+        try
+        {
+            return (await action(), IoFault.None);
+        }
+        catch (FileSystemException e)
+        {
+            return (0, e.Fault);
+        }
+        catch (OperationCanceledException)
+        {
+            return (0, IoFault.Cancelled);
+        }
+    }
+
+    private static async Task<IoFault> TryAsync(Func<ValueTask> action)
+    {
+        try
+        {
+            await action();
+            return IoFault.None;
+        }
+        catch (FileSystemException e)
+        {
+            return e.Fault;
+        }
+    }
+
+    private async Task<string> SetSizeAsync(Operation operation)
+    {
+        SimulatedFile file = world.Files[operation.File];
+        WriteRecord record = file.Judge.BeginSetSize(operation.Offset);
+        IoFault fault = await TryAsync(() => file.Handles[operation.Handle].SetLengthAsync(operation.Offset));
+        return End(operation, 0, fault, file.Judge.EndSetSize(record, fault == IoFault.None));
+    }
+
+    private async Task<string> ChangeRangeAsync(Operation operation)
+    {
+        SimulatedFile file = world.Files[operation.File];
+        long end = operation.Offset + operation.Length;
+        bool zeroes = operation.Kind is OperationKind.Punch or OperationKind.Zero or OperationKind.ZeroKeepingSize;
+        long growsTo = operation.Kind is OperationKind.Allocate or OperationKind.Zero ? end : 0;
+        WriteRecord record = file.Judge.BeginZeros(operation.Offset, zeroes ? end : operation.Offset, growsTo);
+        IoFault fault = await TryAsync(() => file.Handles[operation.Handle].ChangeRangeAsync(ToChange(operation.Kind), operation.Offset, operation.Length));
+        return End(operation, 0, fault, file.Judge.EndZeros(record, fault == IoFault.None, growsTo));
+    }
+
+    private async Task<string> ShiftAsync(Operation operation)
+    {
+        SimulatedFile file = world.Files[operation.File];
+        if (file.Judge.IsShifting)
+        {
+            return "left out: another shift is in flight";
+        }
+
+        WriteRecord record = file.Judge.BeginShift(operation.Offset, operation.Kind == OperationKind.Collapse ? -operation.Length : operation.Length);
+        IoFault fault = await TryAsync(() => file.Handles[operation.Handle].ChangeRangeAsync(ToChange(operation.Kind), operation.Offset, operation.Length));
+        return End(operation, 0, fault, file.Judge.EndShift(record, fault == IoFault.None));
+    }
+
+    private static FileRangeChange ToChange(OperationKind kind) => kind switch
+    {
+        OperationKind.Allocate => FileRangeChange.Allocate,
+        OperationKind.AllocateKeepingSize => FileRangeChange.AllocateKeepingSize,
+        OperationKind.Punch => FileRangeChange.PunchHole,
+        OperationKind.Zero => FileRangeChange.Zero,
+        OperationKind.ZeroKeepingSize => FileRangeChange.ZeroKeepingSize,
+        OperationKind.Collapse => FileRangeChange.Collapse,
+        OperationKind.Insert => FileRangeChange.Insert,
+        _ => throw new InvalidOperationException($"{kind} changes no range."),
+    };
+
+    private async Task<string> SyncAsync(Operation operation)
+    {
+        SimulatedFile file = world.Files[operation.File];
+        bool mustTell = file.Errors.MustTell(operation.Handle);
+        long moment = file.Judge.Moment();
+        IoFault fault = await TryAsync(() => file.Handles[operation.Handle].FlushAsync(operation.Kind == OperationKind.SyncData));
+        file.Errors.Told(operation.Handle);
+        _ = mustTell;
+        if (fault == IoFault.None)
+        {
+            file.Judge.MakeDurable(moment);
+        }
+
+        return End(operation, 0, fault, null);
+    }
+
+    private async Task<string> ManageAsync(Operation operation)
+    {
+        SimulatedFile file = world.Files[operation.File];
+        IoFault fault = IoFault.None;
+        switch (operation.Kind)
+        {
+            case OperationKind.DropCache:
+                await file.Inode.Pages!.InvalidateAsync(operation.Offset, operation.Length == 0 ? long.MaxValue : operation.Length);
+                break;
+            case OperationKind.KickWriteback:
+                world.Cache.KickWriteback();
+                break;
+            case OperationKind.SyncVolume:
+                fault = await TryAsync(() => SyncPath.SyncFileSystemAsync(world.FileSystem));
+                break;
+            default:
+                file.Handles[operation.Handle].Options = operation.Options;
+                break;
+        }
+
+        return End(operation, 0, fault, null);
+    }
+
+    private IoSegment RentFor(Operation operation)
+    {
+        IoSegment buffer = world.Buffers.Rent();
+        if (operation.IsHeld)
+        {
+            world.Hold(buffer.Address);
+        }
+
+        return buffer;
+    }
+
+    private IoOptions OptionsOf(Operation operation) =>
+        operation.TakesFileOptions ? world.Files[operation.File].Handles[operation.Handle].Options : operation.Options;
+
+    private static int IsDirect(IoOptions options) => (options & IoOptions.Direct) != 0 ? 1 : 0;
+
+    /// <summary>What a read did not transfer is as the caller left it, or zeros; never what happened to lie on the device.</summary>
+    private static string? JudgeRest(IoSegment buffer, Operation operation, long bytes, IoFault fault)
+    {
+        Span<byte> rest = buffer.Bytes[..operation.Length][(int)Math.Min(bytes, operation.Length)..];
+        int other = fault == IoFault.None ? rest.IndexOfAnyExcept(BufferPool.Canary, (byte)0) : -1;
+        return other < 0 ? null : $"beyond the {bytes} bytes that were read, the caller's memory holds {Tag.Describe(rest[other..])}";
+    }
+
+    private static ulong Sample(IoSegment buffer, long bytes)
+    {
+        ulong sample = 0;
+        for (int at = 0; at + 8 <= bytes; at += 256)
+        {
+            sample = (sample * 31) + BitConverter.ToUInt64(buffer.Bytes[at..]);
+        }
+
+        return sample;
+    }
+}

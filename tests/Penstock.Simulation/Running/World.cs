@@ -1,0 +1,183 @@
+using System.Globalization;
+using Penstock.Caching;
+using Penstock.Devices;
+using Penstock.Execution;
+using Penstock.Ext4;
+using Penstock.Files;
+using Penstock.Locking;
+using Penstock.Simulation.Devices;
+using Penstock.Simulation.Execution;
+using Penstock.Simulation.Judging;
+using Penstock.Simulation.Scenarios;
+
+namespace Penstock.Simulation.Running;
+
+/// <summary>What one run plays in: a volume on a simulated device, its files and their judges, all on one scheduler.</summary>
+internal sealed class World
+{
+    private readonly LockRecorder _recorder = new();
+    private readonly HashSet<nint> _held = [];
+    private int _recorded;
+
+    public World(Plan plan, ulong orderSeed, RuleSet broken, bool keepsLines)
+    {
+        Plan = plan;
+        Trace = new Trace(keepsLines);
+        Scheduler = new SimulationScheduler(orderSeed, Trace) { BrokenRules = broken, Recorder = _recorder, Profile = new OrderProfile { Order = Order.Oldest } };
+        Image = VolumeImage.Of(plan.Shape);
+        Device = new SimulationDevice(Scheduler, Image.Clone(), plan.Shape.Length, new Chance(Chance.Mix(orderSeed, 2)));
+        Cache = new PageCache(Scheduler, plan.CacheBytes);
+        Buffers = BufferPool.OfThread;
+        Buffers.Reset();
+        Device.Failing = NoteFault;
+        Device.Completing = JudgeMemory;
+        Device.HoldRule = request => _held.Contains(request.Segments.IsEmpty ? 0 : request.Segments[0].Address & ~(nint)(BufferPool.Length - 1));
+        Device.LettingGo = () => LettingGo?.Invoke();
+    }
+
+    public Plan Plan { get; }
+
+    public Trace Trace { get; }
+
+    public SimulationScheduler Scheduler { get; }
+
+    public SimulationDevice Device { get; }
+
+    public VolumeImage Image { get; }
+
+    public PageCache Cache { get; }
+
+    public BufferPool Buffers { get; }
+
+    public LockRecorder Recorder => _recorder;
+
+    public Ext4FileSystem FileSystem { get; private set; } = null!;
+
+    public SimulatedFile[] Files { get; } = new SimulatedFile[VolumeImage.FileCount];
+
+    /// <summary>What was wrong first; null so far.</summary>
+    public string? Violation { get; private set; }
+
+    public void Violate(string what)
+    {
+        if (Violation is null)
+        {
+            Violation = what;
+            Trace.Tell(Scheduler.Steps, "VIOLATION", what);
+        }
+    }
+
+    public async Task OpenAsync()
+    {
+        FileSystem = await Ext4FileSystem.OpenAsync(Device, Cache, new Ext4OpenOptions
+        {
+            MayUseRootReserve = true, DiscardsFreedBlocks = Plan.DiscardsFreed, MetadataBudget = Plan.MetadataBytes,
+        });
+        for (int i = 0; i < Files.Length; i++)
+        {
+            Files[i] = new SimulatedFile(i, await FileSystem.Inodes.GetAsync(Image.Files[i]));
+        }
+
+        if (Plan.Ballast > 0)
+        {
+            await FallocatePath.AllocateAsync(Files[^1].Inode, 0, Plan.Ballast, keepsSize: true);
+            await SyncPath.SyncFileSystemAsync(FileSystem);
+        }
+    }
+
+    /// <summary>Told when nothing can go on without requests that are held back.</summary>
+    public Action? LettingGo { get; set; }
+
+    /// <summary>The device is to hold back requests with this memory.</summary>
+    public void Hold(nint buffer) => _held.Add(buffer);
+
+    /// <summary>The race begins: from here on order and device are the plan's.</summary>
+    public void Unleash()
+    {
+        Trace.Forget();
+        Scheduler.Profile = Plan.Order;
+        Device.Profile = Plan.Device;
+        Scheduler.AfterStep = JudgeStep;
+        if (Trace.KeepsLines)
+        {
+            _recorder.Observer = TellLock;
+        }
+    }
+
+    /// <summary>Nothing fails any more; everything must come to an end.</summary>
+    public void Heal()
+    {
+        Device.Profile = Plan.Device with { ReadFaults = 0, WriteFaults = 0, FlushFaults = 0, MetadataFaults = 0 };
+        Device.HoldRule = null;
+    }
+
+    /// <summary>Invariants 3.6 and 3.7, with all callers gone.</summary>
+    public void JudgeQuiet()
+    {
+        foreach (SimulatedFile file in Files)
+        {
+            Inode inode = file.Inode;
+            if (inode.Gate.IsHeld || inode.Lock.IsHeld || inode.Invalidation.IsHeld)
+            {
+                Violate($"file {file.Number} is quiet, but a lock is held: gate {inode.Gate.SharedCount}, inode lock {inode.Lock.IsHeld}, invalidation {inode.Invalidation.IsHeld}");
+            }
+        }
+
+        if (Device.InFlight > 0)
+        {
+            Violate(string.Create(CultureInfo.InvariantCulture, $"all is quiet, but the device has {Device.InFlight} requests in flight"));
+        }
+    }
+
+    private void JudgeStep()
+    {
+        if (Scheduler.Escape is { } escape)
+        {
+            Violate(escape);
+        }
+
+        foreach (SimulatedFile file in Files)
+        {
+            if (file.Inode.Gate.SharedCount > file.DirectInFlight)
+            {
+                Violate(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"file {file.Number}: {file.Inode.Gate.SharedCount} hold the direct-I/O gate, but {file.DirectInFlight} direct requests are in flight"));
+            }
+        }
+
+        if (_recorder.ViolationCount > _recorded)
+        {
+            _recorded = _recorder.ViolationCount;
+            Violate($"locks: {_recorder.Violations[0]}");
+        }
+    }
+
+    /// <summary>Invariant 3.15: whoever got his memory back owns it alone.</summary>
+    private void JudgeMemory(DeviceRequest request, DataOf data)
+    {
+        if (data == DataOf.Direct && Buffers.IsForbidden(request.Segments[0].Address))
+        {
+            Violate($"the device transfers {request.Operation} at {request.Offset} for memory whose owner has it back");
+        }
+    }
+
+    private void NoteFault(DeviceRequest request, DataOf data, IoFault fault)
+    {
+        if (data != DataOf.Writeback)
+        {
+            return;
+        }
+
+        foreach (SimulatedFile file in Files)
+        {
+            file.Errors.NoteFailure();
+        }
+    }
+
+    private void TellLock(LockEvent e)
+    {
+        string whom = e.Target is CachePage page ? $"{page.Index} of {page.Owner?.File}" : e.Rank == LockRank.Handle ? "" : $"{e.Target}";
+        Trace.Tell(Scheduler.Steps, "lock", $"{(e.Kind == LockEventKind.Acquired ? "+" : "-")} {e.Rank} {(e.IsExclusive ? "exclusive" : "shared")} {whom}");
+    }
+}
