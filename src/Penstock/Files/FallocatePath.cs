@@ -175,6 +175,7 @@ internal static class FallocatePath
             if (last > first)
             {
                 await locks.ExcludeFillsAsync().ConfigureAwait(false);
+                await StoreSizeBeforeRemovalAsync(inode, first, last).ConfigureAwait(false);
                 if (!inode.FileSystem.Scheduler.IsBroken(Rule.RemovalDropsPages))
                 {
                     await inode.Pages!.RemoveAsync(first, last - first).ConfigureAwait(false);
@@ -188,6 +189,25 @@ internal static class FallocatePath
         {
             locks.Release();
         }
+    }
+
+    /// <summary>
+    /// The size is stored by the writeback of the pages before it. Where those are removed, dirty, nothing else would ever store it, so it is stored now;
+    /// what lies before them goes to the device first, since the stored size lets it be read after a crash.
+    /// </summary>
+    private static async ValueTask StoreSizeBeforeRemovalAsync(Inode inode, long first, long last)
+    {
+        long stored = inode.StoredSize;
+        if (stored >= Math.Min(last, inode.Size))
+        {
+            return;
+        }
+
+        IoFault fault = first > stored
+            ? await inode.Pages!.WriteBackAsync(stored, first - stored).ConfigureAwait(false)
+            : IoFault.None;
+        Require(fault == IoFault.None, fault, inode, "dirty pages could not be written back");
+        inode.Pages!.AdvanceStoredSize(last);
     }
 
     /// <summary>Moves the blocks from <paramref name="offset"/> on, by <paramref name="delta"/> bytes.</summary>
