@@ -23,6 +23,9 @@ internal enum HostOpenFlags
 
     /// <summary>O_NONBLOCK: opening a FIFO or a drive without a medium does not wait.</summary>
     NonBlocking = 32,
+
+    /// <summary>O_APPEND: every write goes to the end.</summary>
+    Append = 64,
 }
 
 /// <summary>The numbers behind <see cref="HostOpenFlags"/>.</summary>
@@ -32,6 +35,7 @@ internal static class OpenFlagNumbers
     private const int Create = 0x40;
     private const int Exclusive = 0x80;
     private const int Truncate = 0x200;
+    private const int Append = 0x400;
     private const int NonBlocking = 0x800;
     private const int CloseOnExec = 0x80000;
 
@@ -47,6 +51,7 @@ internal static class OpenFlagNumbers
         result |= flags.HasFlag(HostOpenFlags.Direct) ? s_direct : 0;
         result |= flags.HasFlag(HostOpenFlags.Truncate) ? Truncate : 0;
         result |= flags.HasFlag(HostOpenFlags.NonBlocking) ? NonBlocking : 0;
+        result |= flags.HasFlag(HostOpenFlags.Append) ? Append : 0;
         return result;
     }
 }

@@ -15,6 +15,15 @@ internal enum RangeChange
 
     /// <summary>FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE: the range reads as zeros and stays allocated.</summary>
     ZeroRange = 0x10 | KeepSize,
+
+    /// <summary>FALLOC_FL_ZERO_RANGE, which extends the size where the range goes beyond it.</summary>
+    ZeroRangeAndExtend = 0x10,
+
+    /// <summary>FALLOC_FL_COLLAPSE_RANGE: take whole blocks out of the file.</summary>
+    Collapse = 0x08,
+
+    /// <summary>FALLOC_FL_INSERT_RANGE: put a hole of whole blocks in.</summary>
+    Insert = 0x20,
 }
 
 /// <summary>The per-call flags of vectored reads and writes (RWF_*).</summary>

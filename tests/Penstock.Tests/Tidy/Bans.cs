@@ -9,6 +9,7 @@ internal static partial class Bans
     private static readonly Dictionary<string, string> s_threads = new(StringComparer.Ordinal)
     {
         ["src/Penstock.Fuse/Transport/DeviceTransport.cs"] = "reads of /dev/fuse block",
+        ["src/Penstock.Stress/Fsx/WorkerThreads.cs"] = "each worker blocks, as the programs do that it stands for",
         ["src/Penstock.Fuse/Session/FuseNotifier.cs"] = "a notification may wait for the kernel, and so for our own answers",
     };
 

@@ -49,7 +49,12 @@ internal static partial class Layers
     {
         "Penstock" => CheckLibrary(file),
         "Penstock.Uring" => Named(file).Where(n => !n.Name.StartsWith("Uring", StringComparison.Ordinal)).Select(n => Tell(file, n, "Penstock.Uring")),
-        "Penstock.Fuse" => Named(file).Where(n => n.Name.StartsWith("Cli", StringComparison.Ordinal)).Select(n => Tell(file, n, "Penstock.Fuse")),
+        "Penstock.Fuse" => Named(file)
+            .Where(n => n.Name.StartsWith("Cli", StringComparison.Ordinal) || n.Name.StartsWith("Stress", StringComparison.Ordinal))
+            .Select(n => Tell(file, n, "Penstock.Fuse")),
+        "Penstock.Stress" => Named(file)
+            .Where(n => n.Name.StartsWith("Cli", StringComparison.Ordinal) || n.Name.StartsWith("Fuse", StringComparison.Ordinal))
+            .Select(n => Tell(file, n, "Penstock.Stress")),
         _ => [],
     };
 
@@ -101,10 +106,10 @@ internal static partial class Layers
         return code.AsSpan(start, index - start).Trim().SequenceEqual("namespace");
     }
 
-    [GeneratedRegex(@"\bPenstock\.(?<name>(Faults|Execution|Memory|Locking|Devices|Mapping|Journal|Caching|DirectIO|Files|Ext4|Uring|Fuse|Cli)(\.\w+)*)")]
+    [GeneratedRegex(@"\bPenstock\.(?<name>(Faults|Execution|Memory|Locking|Devices|Mapping|Journal|Caching|DirectIO|Files|Ext4|Uring|Fuse|Stress|Cli)(\.\w+)*)")]
     private static partial Regex FullName();
 
     // "Files.Inode" is a room and a type of it; "x.Files.Inode" and "Journal.BeginAsync(" (a property) are not.
-    [GeneratedRegex(@"(?<![\w.?!)\]])(?<name>(Locking|Devices|Caching|DirectIO|Files|Ext4|Fuse|Cli)\.[A-Z]\w*)(?!\w*\()")]
+    [GeneratedRegex(@"(?<![\w.?!)\]])(?<name>(Locking|Devices|Caching|DirectIO|Files|Ext4|Fuse|Stress|Cli)\.[A-Z]\w*)(?!\w*\()")]
     private static partial Regex ShortName();
 }

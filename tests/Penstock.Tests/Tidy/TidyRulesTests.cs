@@ -21,6 +21,8 @@ public sealed class TidyRulesTests
     [InlineData("Penstock/Ext4/A.cs", "using Penstock.Fuse.Protocol;")]
     [InlineData("Penstock.Uring/A.cs", "using Penstock.Devices;")]
     [InlineData("Penstock.Fuse/A.cs", "using Penstock.Cli;")]
+    [InlineData("Penstock.Fuse/A.cs", "using Penstock.Stress.Fsx;")]
+    [InlineData("Penstock.Stress/A.cs", "using Penstock.Fuse;")]
     [InlineData("Penstock/Elsewhere/A.cs", "class A;")]
     public void An_arrow_that_points_up_is_found(string path, string code) => Assert.NotEmpty(Layers.Check(Source(path, code)));
 
