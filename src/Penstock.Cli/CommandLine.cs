@@ -64,6 +64,7 @@ internal static class CommandLine
         root.Subcommands.Add(new LnCommand(terminal));
         root.Subcommands.Add(new MkdirCommand(terminal));
         root.Subcommands.Add(new RmCommand(terminal));
+        root.Subcommands.Add(new BenchCommand(terminal));
         root.Subcommands.Add(new SimulateCommand(terminal));
         root.Subcommands.Add(new FsxCommand(terminal));
         return root;

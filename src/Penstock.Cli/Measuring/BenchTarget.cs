@@ -1,0 +1,24 @@
+namespace Penstock.Cli.Measuring;
+
+/// <summary>The file that is measured. Requests move whole blocks or throw.</summary>
+internal abstract class BenchTarget : IAsyncDisposable
+{
+    /// <summary>Which path to the bytes is in use.</summary>
+    public abstract string Device { get; }
+
+    public abstract long Length { get; }
+
+    public abstract ValueTask<int> ReadAsync(Memory<byte> buffer, long offset);
+
+    public abstract ValueTask<int> WriteAsync(ReadOnlyMemory<byte> buffer, long offset);
+
+    /// <summary>As <see cref="ReadAsync"/>, blocking.</summary>
+    public abstract int Read(Memory<byte> buffer, long offset);
+
+    /// <summary>As <see cref="WriteAsync"/>, blocking.</summary>
+    public abstract int Write(ReadOnlyMemory<byte> buffer, long offset);
+
+    public abstract ValueTask FlushAsync();
+
+    public abstract ValueTask DisposeAsync();
+}
