@@ -67,6 +67,7 @@ internal static class CommandLine
         root.Subcommands.Add(new BenchCommand(terminal));
         root.Subcommands.Add(new SimulateCommand(terminal));
         root.Subcommands.Add(new FsxCommand(terminal));
+        root.Subcommands.Add(new AioStressCommand(terminal));
         return root;
     }
 

@@ -33,6 +33,21 @@ internal sealed class HostFolder : StressFolder
     /// <summary>Rounded up: what is aligned to a page is aligned to the blocks of most.</summary>
     public override int BlockSize => 4096;
 
+    public override long FreeBytes
+    {
+        get
+        {
+            try
+            {
+                return new DriveInfo(_path).TotalFreeSpace;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+            {
+                return long.MaxValue;
+            }
+        }
+    }
+
     public override string FilePrefix => string.Create(CultureInfo.InvariantCulture, $"penstock-{Environment.ProcessId}-");
 
     public override string QueueDescription => "io_uring";

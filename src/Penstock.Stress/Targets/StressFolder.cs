@@ -15,6 +15,9 @@ internal abstract class StressFolder : IDisposable
     /// <summary>The name that files under test begin with.</summary>
     public abstract string FilePrefix { get; }
 
+    /// <summary>Free space in bytes, as it is told; <see cref="long.MaxValue"/> where it is not.</summary>
+    public virtual long FreeBytes => long.MaxValue;
+
     /// <summary>Whether <see cref="Remount"/> can be done.</summary>
     public virtual bool CanRemount => false;
 

@@ -32,6 +32,8 @@ internal sealed class VolumeFolder : StressFolder
 
     public override int BlockSize { get; }
 
+    public override long FreeBytes => (long)_volume.Statistics.FreeBlocks * BlockSize;
+
     public override string FilePrefix => _isDirectory ? "penstock-" : string.Empty;
 
     /// <summary>Memory is gone when it is closed.</summary>

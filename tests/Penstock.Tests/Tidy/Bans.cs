@@ -10,6 +10,7 @@ internal static partial class Bans
     {
         ["src/Penstock.Fuse/Transport/DeviceTransport.cs"] = "reads of /dev/fuse block",
         ["src/Penstock.Stress/Fsx/WorkerThreads.cs"] = "each worker blocks, as the programs do that it stands for",
+        ["src/Penstock.Stress/AioStress/AioThreads.cs"] = "the same, and one that submits for all who share a context",
         ["src/Penstock.Fuse/Session/FuseNotifier.cs"] = "a notification may wait for the kernel, and so for our own answers",
     };
 
