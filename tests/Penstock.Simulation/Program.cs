@@ -41,6 +41,11 @@ if (options.ListsScenarios || options.ListsMutants)
     return 0;
 }
 
+if (options.RunsSuite)
+{
+    return new Suite(options.IsLong).Run();
+}
+
 if (options.HuntsMutants)
 {
     bool hasAll = true;

@@ -25,6 +25,7 @@ internal sealed record SimulateOptions
           --no-shrink       Do not look for the fewest operations that fail.
           --json            Print JSON.
           --hunt-mutants    Look for every mutant with up to --seeds seeds, and print how it was found.
+          --suite           Run what ./test runs; with --long, for much longer.
           --list-scenarios  List the scenarios.
           --list-mutants    List the mutants.
           -?, --help        Show this help.
@@ -53,6 +54,11 @@ internal sealed record SimulateOptions
     public bool ListsScenarios { get; private set; }
 
     public bool ListsMutants { get; private set; }
+
+    /// <summary>Whether to run what the tests run.</summary>
+    public bool RunsSuite { get; private set; }
+
+    public bool IsLong { get; private set; }
 
     public bool HuntsMutants { get; private set; }
 
@@ -85,6 +91,8 @@ internal sealed record SimulateOptions
             case "--json": return IsJson = true;
             case "--timeline": return ShowsTimeline = true;
             case "--list-scenarios": return ListsScenarios = true;
+            case "--suite": return RunsSuite = true;
+            case "--long": return IsLong = true;
             case "--hunt-mutants": return HuntsMutants = true;
             case "--list-mutants": return ListsMutants = true;
             case "--help" or "-?" or "-h": return WantsHelp = true;
@@ -127,7 +135,7 @@ internal sealed record SimulateOptions
 
     private void Validate()
     {
-        if (ListsMutants || ListsScenarios || WantsHelp)
+        if (ListsMutants || ListsScenarios || WantsHelp || RunsSuite)
         {
             return;
         }

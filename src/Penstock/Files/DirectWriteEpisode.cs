@@ -176,7 +176,7 @@ internal sealed class DirectWriteEpisode
             }
 
             IoResult result = await request.Completion.ConfigureAwait(false);
-            LeaveGateEarlyIfBroken();
+            await LeaveGateEarlyIfBrokenAsync().ConfigureAwait(false);
             try
             {
                 ReservedHandle? spent = reserved;
@@ -507,12 +507,17 @@ internal sealed class DirectWriteEpisode
         request.Return();
     });
 
-    private void LeaveGateEarlyIfBroken()
+    private ValueTask LeaveGateEarlyIfBrokenAsync()
     {
-        if (Scheduler.IsBroken(Rule.EndOfIoBeforeGate))
+        if (!Scheduler.IsBroken(Rule.EndOfIoBeforeGate))
         {
-            LeaveGate();
+            return ValueTask.CompletedTask;
         }
+
+        LeaveGate();
+        return YieldAsync();
+
+        async ValueTask YieldAsync() => await Scheduler.Yield();
     }
 
     private void LeaveGate()

@@ -76,6 +76,12 @@ internal sealed class SimulationDevice : BlockDevice, IEventSource
 
     public int InFlight => _flights.Count;
 
+    /// <summary>Whether a fill of the page cache is in flight.</summary>
+    public bool HasFills => _flights.Exists(static f => f.Data == DataOf.Fill);
+
+    /// <summary>The requests in flight.</summary>
+    public IEnumerable<DeviceRequest> Requests => _flights.Select(static f => f.Request);
+
     public int Pending { get; private set; }
 
     public void Happen(Chance chance)

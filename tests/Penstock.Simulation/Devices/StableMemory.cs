@@ -38,6 +38,9 @@ internal sealed class StableMemory(ChunkMemory content, int blockSize)
         _unflushed.RemoveRange(0, covered);
     }
 
+    /// <summary>Reads what is stable.</summary>
+    public void Read(long offset, Span<byte> bytes) => _stable.Read(offset, bytes);
+
     /// <summary>What is left if the power goes now.</summary>
     public ChunkMemory Lose(Chance chance, IEnumerable<DeviceRequest> inFlight)
     {

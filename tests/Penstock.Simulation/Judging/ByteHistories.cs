@@ -31,6 +31,16 @@ internal sealed class ByteHistories
         }
     }
 
+    /// <summary>A write has left nothing from an offset on.</summary>
+    public void Forget(WriteRecord write, long start)
+    {
+        (int first, int last) = Split(start, End);
+        for (int i = first; i < last; i++)
+        {
+            _stretches[i].Drop(write);
+        }
+    }
+
     /// <summary>
     /// Why bytes at an offset, read between two moments, cannot be the file's: where, and what else could have been there. Null if they can.
     /// </summary>

@@ -13,6 +13,8 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
     private readonly List<WriteRecord> _floating = [];
     private readonly List<WriteRecord> _appends = [];
     private readonly List<WriteRecord> _recent = [];
+    private readonly List<WriteRecord> _durable = [];
+    private long _lastCutBegun = -1;
     private readonly List<ReadTicket> _reads = [];
     private long _now;
     private WriteRecord? _shift;
@@ -114,7 +116,14 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
         }
 
         long least = transferred == 0 ? 0 : record.Offset + transferred;
-        return _size.End(record, least, claimed == 0 ? 0 : record.Offset + claimed) is { } wrong ? problem ?? Say($"after {record}: {wrong}") : problem;
+        string? wrong = _size.End(record, least, claimed == 0 ? 0 : record.Offset + claimed);
+        if (_size.InFlight == 0 && transferred < record.Length && _reads.Count == 0)
+        {
+            // What a failed write may have left beyond the end is no part of the file: whoever extends it later makes zeros of it (Rule 2.11).
+            _bytes.Forget(record, Math.Max(actualSize(), record.Offset + transferred));
+        }
+
+        return wrong is null ? problem : problem ?? Say($"after {record}: {wrong}");
     }
 
     /// <summary>A range is to read as zeros; the file may become longer by it.</summary>
@@ -140,6 +149,7 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
     public WriteRecord BeginSetSize(long size)
     {
         _size.BeginCut(size);
+        _lastCutBegun = _now;
         LowerReads();
         return BeginZeros(size, long.MaxValue, size);
     }
@@ -160,6 +170,7 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
         _hasOtherChanges = true;
         _size.BeginCut(length < 0 ? _size.Min + length : _size.Min);
         LowerReads();
+        _lastCutBegun = _now;
         _bytes.Shift(record, isSettled: false);
         _shift = record;
         _size.Begin(record, 0, Math.Max(length, 0));
@@ -203,8 +214,17 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
             }
         }
 
+        _durable.AddRange(_recent.Where(static r => r.Durable != WriteRecord.Never && !r.IsZero && r.Offset >= 0));
         _recent.RemoveAll(static r => r.Durable != WriteRecord.Never);
     }
+
+    /// <summary>After a loss of power: what was read must hold everything that is durable. Why it does not, or null.</summary>
+    public string? JudgeDurable(ReadOnlySpan<byte> bytes, long offset) => _bytes.JudgeDurable(bytes, offset) is { } loss
+        ? Say($"byte {loss.Offset} is {Tag.Describe(bytes[(int)(loss.Offset - offset)..])} after a loss of power, but {loss.Allowed} was acknowledged as durable")
+        : null;
+
+    /// <summary>How long the file must be after a loss of power.</summary>
+    public long DurableSize() => _durable.Where(r => r.Begun > _lastCutBegun).Select(static r => r.Offset + r.Certain).DefaultIfEmpty().Max();
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

@@ -47,6 +47,9 @@ internal sealed class Stretch
         }
     }
 
+    /// <summary>A write has left nothing here.</summary>
+    public void Drop(WriteRecord write) => _entries.RemoveAll(e => ReferenceEquals(e.Write, write));
+
     /// <summary>Adds an entry, in place of what it was before it was settled.</summary>
     public void Replace(Entry entry)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Penstock.Caching;
 using Penstock.Files;
 using Penstock.Locking;
 using Penstock.Memory;
@@ -13,11 +14,14 @@ internal sealed class Performer
     private const int MostInFlight = 8;
 
     private readonly World world;
+    private readonly Dictionary<nint, (Operation Operation, long Begun)> _buffers = [];
+    private long _begun;
 
     public Performer(World world)
     {
         this.world = world;
         world.LettingGo = JudgeStall;
+        world.SubmittingDirectWrite = JudgeDirectWrite;
     }
 
     /// <summary>How many operations have been carried out.</summary>
@@ -63,6 +67,7 @@ internal sealed class Performer
     public async Task PerformAsync(Operation operation)
     {
         InFlight.Add(operation);
+        _begun++;
         Begin(operation);
         string outcome;
         using (OperationScope scope = world.Recorder.BeginOperation(operation.Kind.ToString()))
@@ -106,6 +111,30 @@ internal sealed class Performer
             world.Violate($"{operation} waits for requests of others that the device has not completed");
         }
     }
+
+    /// <summary>Rule 2.6: no page of the range is cached when a direct write goes to the device. A reader may have refilled one, so only when there is none.</summary>
+    private void JudgeDirectWrite(nint address)
+    {
+        if (!_buffers.TryGetValue(address & ~(nint)(BufferPool.Length - 1), out (Operation Operation, long Begun) place)
+            || !IsAlone(place.Operation, place.Begun))
+        {
+            return;
+        }
+
+        Operation operation = place.Operation;
+        SimulatedFile file = world.Files[operation.File];
+        FilePages pages = file.Inode.Pages!;
+        for (long page = operation.Offset / pages.PageSize; page * pages.PageSize < operation.Offset + operation.Length; page++)
+        {
+            if ((operation.Options & IoOptions.Append) == 0 && !world.Device.HasFills && pages.Contains(page))
+            {
+                world.Violate($"{operation} goes to the device while page {page} of its range is cached");
+            }
+        }
+    }
+
+    /// <summary>Whether no other operation was under way since one began.</summary>
+    private bool IsAlone(Operation operation, long begun) => _begun == begun && InFlight.Count == 1 && InFlight[0] == operation;
 
     private static string Who(Operation operation) => string.Create(CultureInfo.InvariantCulture, $"client {operation.Client}");
 
@@ -167,11 +196,18 @@ internal sealed class Performer
         bool isAppend = (options & IoOptions.Append) != 0;
         file.DirectInFlight += IsDirect(options);
         file.HasDirectWrites |= (options & IoOptions.Direct) != 0;
+        bool wasDirty = file.Inode.Pages!.IsDirty || InFlight.Count > 1;
+        long begun = _begun;
+        int syncs = (options & (IoOptions.DataSync | IoOptions.Sync)) != 0 ? file.Errors.Begin(operation.Handle) : -1;
         WriteRecord record = file.Judge.BeginWrite(operation.Id, operation.Offset, operation.Length, isAppend);
         (long bytes, IoFault fault) = await TryAsync(() => operation.IsMapped
             ? MapAsync(file.Handles[operation.Handle].WriteSegmentsAsync(Segments(buffer, operation), operation.Offset, options))
             : TransferAsync(file, operation, buffer, options));
         file.DirectInFlight -= IsDirect(options);
+        if (!wasDirty && IsDirect(options) == 1 && bytes == operation.Length && IsAlone(operation, begun) && file.Inode.Pages!.IsDirty)
+        {
+            world.Violate($"{operation} has returned, but its data is dirty in the cache and not on the device");
+        }
 
         // What a sync, or the writeback after a fallback, could not bring to the device is in the file all the same.
         bool mayHaveExtended = (fault != IoFault.None || bytes < operation.Length) && !operation.IsMisaligned
@@ -185,7 +221,10 @@ internal sealed class Performer
         if (bytes > 0 && (options & (IoOptions.DataSync | IoOptions.Sync)) != 0 && fault == IoFault.None)
         {
             record.Durable = file.Judge.Moment();
+            world.NoteDurable(operation.File);
         }
+
+        file.Errors.End(operation.Handle, syncs);
 
         world.Buffers.Return(buffer, operation.Length);
         return End(operation, bytes, fault, problem);
@@ -323,14 +362,18 @@ internal sealed class Performer
     private async Task<string> SyncAsync(Operation operation)
     {
         SimulatedFile file = world.Files[operation.File];
-        bool mustTell = file.Errors.MustTell(operation.Handle);
+        int begun = file.Errors.Begin(operation.Handle);
         long moment = file.Judge.Moment();
         IoFault fault = await TryAsync(() => file.Handles[operation.Handle].FlushAsync(operation.Kind == OperationKind.SyncData));
-        file.Errors.Told(operation.Handle);
-        _ = mustTell;
+        if (file.Errors.End(operation.Handle, begun) && fault == IoFault.None)
+        {
+            world.Violate($"{operation}: a writeback of the file has failed, and this open file was not told");
+        }
+
         if (fault == IoFault.None)
         {
             file.Judge.MakeDurable(moment);
+            world.NoteDurable(operation.File);
         }
 
         return End(operation, 0, fault, null);
@@ -362,6 +405,7 @@ internal sealed class Performer
     private IoSegment RentFor(Operation operation)
     {
         IoSegment buffer = world.Buffers.Rent();
+        _buffers[buffer.Address] = (operation, InFlight.Count > 1 ? -1 : _begun);
         if (operation.IsHeld)
         {
             world.Hold(buffer.Address);

@@ -1,7 +1,9 @@
 using System.Globalization;
 using Penstock.Execution;
 using Penstock.Files;
+using Penstock.Mapping;
 using Penstock.Simulation.Devices;
+using Penstock.Simulation.Execution;
 using Penstock.Simulation.Judging;
 using Penstock.Simulation.Scenarios;
 
@@ -15,10 +17,12 @@ internal sealed class Run
 
     private readonly World _world;
     private readonly Performer _performer;
+    private readonly ulong _order;
     private int _nextId = 1_000_000;
 
-    private Run(World world)
+    private Run(World world, ulong order)
     {
+        _order = order;
         _world = world;
         _performer = new Performer(world);
     }
@@ -26,7 +30,7 @@ internal sealed class Run
     public static RunResult Execute(Plan plan, ulong orderSeed, RuleSet broken = default, bool keepsLines = false)
     {
         var world = new World(plan, orderSeed, broken, keepsLines);
-        var run = new Run(world);
+        var run = new Run(world, orderSeed);
         try
         {
             run.Race();
@@ -56,9 +60,20 @@ internal sealed class Run
             clients.Add(_performer.RunClientAsync([.. group]));
         }
 
-        if (!_world.Scheduler.RunUntil(() => _world.Violation is not null || clients.TrueForAll(static c => c.IsCompleted), MostSteps))
+        if (_world.Plan.LosesPower)
+        {
+            _world.DurableLeft = new Chance(Chance.Mix(_order, 5)).Between(1, 8);
+        }
+
+        if (!_world.Scheduler.RunUntil(() => _world.Violation is not null || _world.LostPowerAt is not null || clients.TrueForAll(static c => c.IsCompleted), MostSteps))
         {
             _world.Violate($"nothing goes on any more, but these have not ended: {string.Join("; ", _performer.InFlight)}");
+        }
+
+        if (_world is { Violation: null, LostPowerAt: { } file })
+        {
+            PowerLoss.Judge(_world, file, new Chance(Chance.Mix(_order, 6)));
+            return;
         }
 
         _world.Heal();
@@ -108,6 +123,8 @@ internal sealed class Run
             {
                 _world.Violate(problem);
             }
+
+            await JudgeBlocksBeyondAsync(file);
         }
     }
 
@@ -124,6 +141,32 @@ internal sealed class Run
         }
     }
 
+    /// <summary>Rule 2.12: where nobody preallocated, no block lies beyond the size.</summary>
+    private async Task JudgeBlocksBeyondAsync(SimulatedFile file)
+    {
+        bool isPreallocated = _world.Plan.Operations.Any(static o => o.Kind is OperationKind.AllocateKeepingSize or OperationKind.ZeroKeepingSize)
+            || (_world.Plan.Ballast > 0 && file.Number == _world.Files.Length - 1);
+        if (isPreallocated || file.Inode.HasInlineData || _world.FileSystem.IsReadOnly || _world.Violation is not null)
+        {
+            return;
+        }
+
+        BlockMapper mapper = file.Inode.Mapper!;
+        var first = new FileBlock((ulong)((file.Inode.Size + mapper.BlockSize - 1) / mapper.BlockSize));
+        const ulong Ahead = 1024;
+        for (FileBlock next = first; next < first + Ahead;)
+        {
+            BlockRun run = await mapper.MapAsync(next, first + Ahead - next);
+            if (run.State != MapState.Hole)
+            {
+                _world.Violate($"file {file.Number} has {file.Inode.Size} bytes, but block {run.First} beyond them is {run.State}");
+                return;
+            }
+
+            next = run.End;
+        }
+    }
+
     private Task DoAsync(Operation operation) => _performer.PerformAsync(operation with { Id = _nextId++, Client = -1 });
 
     private async Task CloseAsync()
@@ -133,6 +176,13 @@ internal sealed class Run
             await _world.FileSystem.Inodes.ReleaseAsync(file.Inode);
         }
 
-        await _world.FileSystem.DisposeAsync();
+        try
+        {
+            await _world.FileSystem.DisposeAsync();
+        }
+        catch (FileSystemException) when (_world.Device.Faults > 0)
+        {
+            // A volume whose flush failed cannot be closed well, and says so.
+        }
     }
 }

@@ -3,6 +3,7 @@ using Penstock.Caching;
 using Penstock.Devices;
 using Penstock.Execution;
 using Penstock.Ext4;
+using Penstock.Ext4.Format;
 using Penstock.Files;
 using Penstock.Locking;
 using Penstock.Simulation.Devices;
@@ -32,6 +33,13 @@ internal sealed class World
         Device.Failing = NoteFault;
         Device.Completing = JudgeMemory;
         Device.HoldRule = request => _held.Contains(request.Segments.IsEmpty ? 0 : request.Segments[0].Address & ~(nint)(BufferPool.Length - 1));
+        if (plan.LosesPower)
+        {
+            Device.Stable = new StableMemory(Device.Content, plan.Shape.BlockSize);
+        }
+
+        Device.Submitting = JudgeSubmission;
+
         Device.LettingGo = () => LettingGo?.Invoke();
     }
 
@@ -87,6 +95,24 @@ internal sealed class World
 
     /// <summary>Told when nothing can go on without requests that are held back.</summary>
     public Action? LettingGo { get; set; }
+
+    /// <summary>How many acknowledgements there are to be before the power goes; 0: it does not.</summary>
+    public int DurableLeft { get; set; }
+
+    /// <summary>The file of the acknowledgement at which the power went.</summary>
+    public int? LostPowerAt { get; private set; }
+
+    /// <summary>Something of a file was acknowledged as durable.</summary>
+    public void NoteDurable(int file)
+    {
+        if (DurableLeft > 0 && --DurableLeft == 0)
+        {
+            LostPowerAt = file;
+        }
+    }
+
+    /// <summary>Told of the memory of each direct write as it goes to the device.</summary>
+    public Action<nint>? SubmittingDirectWrite { get; set; }
 
     /// <summary>The device is to hold back requests with this memory.</summary>
     public void Hold(nint buffer) => _held.Add(buffer);
@@ -162,6 +188,35 @@ internal sealed class World
         }
     }
 
+    /// <summary>
+    /// The volume is marked as changed, durably, before anything of it changes; blocks are discarded only when the change that freed them is durable
+    /// (invariant 3.5).
+    /// </summary>
+    private void JudgeSubmission(DeviceRequest request, DataOf data)
+    {
+        const int SectorsOfSuperblock = 4096;
+        if (request.IsWrite && data == DataOf.Direct)
+        {
+            SubmittingDirectWrite?.Invoke(request.Segments[0].Address);
+        }
+
+        if (Device.Stable is not { } stable)
+        {
+            return;
+        }
+
+        if (request.Operation == DeviceOperation.Write && data == DataOf.Metadata && request.Offset >= SectorsOfSuperblock && StableBitmap.IsClean(stable))
+        {
+            Violate($"metadata is written at {request.Offset} while the volume still says that it is clean");
+        }
+
+        if (request.Operation == DeviceOperation.Discard && StableBitmap.FindUsed(stable, request.Offset, request.Length) is { } used)
+        {
+            Violate($"block {used} is discarded, but a loss of power would bring it back: the change that freed it is not durable");
+        }
+    }
+
+    /// <summary>A failed writeback belongs to the file of the write whose bytes it carried.</summary>
     private void NoteFault(DeviceRequest request, DataOf data, IoFault fault)
     {
         if (data != DataOf.Writeback)
@@ -169,9 +224,12 @@ internal sealed class World
             return;
         }
 
-        foreach (SimulatedFile file in Files)
+        Operation? operation = Tag.TryRead(request.Segments[0].Bytes, out long write, out long start) && start >= 0
+            ? Plan.Operations.FirstOrDefault(o => o.Id == write)
+            : null;
+        if (operation is not null)
         {
-            file.Errors.NoteFailure();
+            Files[operation.File].Errors.NoteFailure();
         }
     }
 

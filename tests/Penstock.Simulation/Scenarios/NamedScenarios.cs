@@ -20,6 +20,9 @@ internal static class NamedScenarios
         new("buffered-read-async-write", "a buffered read races an asynchronous direct write", BufferedReadAsyncWrite),
         new("readahead", "readahead races a direct write", Readahead),
         new("partial-last-block", "asynchronous reads of a partial last block", PartialLastBlock),
+        new("hole-in-last-block", "direct writes into the last block of a sparse file, which ends in the middle of it", HoleInLastBlock),
+        new("punch-fill", "punch hole and truncate against fills of the cache, while another file takes the freed blocks", PunchFill),
+        new("one-by-one", "one client, one thing after the other: what is on the device and in the cache at each return", OneByOne),
         new("sub-block-writes", "four asynchronous writes to parts of a block beyond the end", SubBlockWrites),
         new("shifted-after-truncate", "4096 bytes at 37376 and at 41472, after a truncate to 41472", ShiftedAfterTruncate),
         new("append-preallocation", "appends against preallocation beyond the end", AppendPreallocation),
@@ -33,6 +36,7 @@ internal static class NamedScenarios
         new("hole-later", "a request that is mapped first and hits a hole later", HoleLater),
         new("event-loop-truncate", "one event loop with many requests in flight, and a truncate", EventLoopTruncate),
         new("two-openers", "an error of writeback is seen by the sync of both openers, once", TwoOpeners),
+        new("power-loss", "the power goes as a write with O_DSYNC, or a sync, has returned", PowerLoss),
         new("toggle-direct", "O_DIRECT is toggled on an open file while requests are in flight", ToggleDirect),
         new("cancelled", "callers give up while the device owns their memory", Cancelled),
         new("stalled-device", "the device stalls on an overwrite: an extending write goes on meanwhile", StalledDevice),
@@ -210,6 +214,80 @@ internal static class NamedScenarios
         return script.Finish();
     }
 
+    private static Plan HoleInLastBlock(Chance chance)
+    {
+        var script = new Script(chance, VolumeShape.All);
+        for (int round = 0; round < 6; round++)
+        {
+            int file = round % 3;
+            int end = script.Block * chance.Between(1, 4);
+            script.SetSize(0, 0, file).SetSize(0, end + chance.Between(1, script.Block - 1), file);
+            for (int i = 0; i < 3; i++)
+            {
+                script.Write(0, end + script.SectorBelow(script.Block), script.Sectors(script.Block / Script.Sector), Direct, file, isAsync: true);
+                script.Read(1 + i, end & -Script.Sector, script.Block, chance.OneIn(2) ? Direct : IoOptions.None, file);
+            }
+        }
+
+        return script.Finish();
+    }
+
+    private static Plan PunchFill(Chance chance)
+    {
+        var script = new Script(chance, VolumeShape.All);
+        script.Plan = script.Plan with { MetadataBytes = chance.Of(32, 64, 128) * 1024 };
+        const int Size = 96 * 1024;
+        const int Far = 600 * 1024;
+        for (int i = 0; i < 16; i++)
+        {
+            long start = i % 2 == 0 ? 0 : Far;
+            script.Write(0, start + script.SectorBelow(Size), script.Sectors(48), Direct).DropCache(0);
+            script.Read(1, start + chance.Next(Size), chance.Between(1, 16 * 1024), isAsync: true);
+            script.Read(1, start + chance.Next(Size), chance.Between(1, 16 * 1024), isAsync: true);
+            script.Read(2, start + chance.Next(Size), chance.Between(1, 16 * 1024), isAsync: true);
+            if (chance.OneIn(4))
+            {
+                script.SetSize(3, start + script.SectorBelow(Size));
+            }
+            else
+            {
+                script.Change(3, OperationKind.Punch, start + script.SectorBelow(Size), script.Sectors(100));
+            }
+
+            script.Write(4, script.SectorBelow(Size), script.Sectors(48), Direct, file: 1);
+            script.Add(4, new Operation { Kind = OperationKind.SyncVolume });
+        }
+
+        return script.Finish();
+    }
+
+    private static Plan OneByOne(Chance chance)
+    {
+        var script = new Script(chance, VolumeShape.All);
+        const int Size = 64 * 1024;
+        script.Plan = script.Plan with { CacheBytes = 1 << 20, Device = script.Plan.Device with { WriteFaults = chance.Of(0, 0, 60) } };
+        for (int i = 0; i < 30; i++)
+        {
+            switch (chance.Next(6))
+            {
+                case 0:
+                    script.SetSize(0, chance.Next(Size));
+                    break;
+                case 1:
+                    script.Write(0, chance.Next(Size), chance.Between(1, 9000)).Sync(0);
+                    break;
+                case 2:
+                    script.Read(0, chance.Next(Size), chance.Between(1, 9000));
+                    break;
+                default:
+                    script.Write(0, script.SectorBelow(Size), script.Sectors(24), Direct);
+                    break;
+            }
+        }
+
+        return script.Finish();
+    }
+
     private static Plan SubBlockWrites(Chance chance)
     {
         var script = new Script(chance, VolumeShape.Ext2, VolumeShape.Ext4);
@@ -368,6 +446,12 @@ internal static class NamedScenarios
     {
         var script = new Script(chance, VolumeShape.All);
         IoOptions[] how = chance.Of<IoOptions[]>([Direct, Direct], [0, 0], [Direct, 0]);
+        if (chance.OneIn(2))
+        {
+            // The last block is a hole that the file ends in: a direct append to a block-mapped file goes on buffered there.
+            script.SetSize(0, script.Block + Script.Sector);
+        }
+
         for (int i = 0; i < 24; i++)
         {
             // With both kinds, all lengths are whole sectors: a direct append at another end would be refused.
@@ -440,6 +524,42 @@ internal static class NamedScenarios
             if (chance.OneIn(3))
             {
                 script.Add(0, new Operation { Kind = OperationKind.KickWriteback });
+            }
+        }
+
+        return script.Finish();
+    }
+
+    private static Plan PowerLoss(Chance chance)
+    {
+        var script = new Script(chance, VolumeShape.All);
+        script.Plan = script.Plan with
+        {
+            LosesPower = true,
+            DiscardsFreed = chance.OneIn(2),
+            Device = script.Plan.Device with { FlushFaults = chance.Of(0, 0, 60), TracksStability = true },
+        };
+        const int Size = 48 * 1024;
+        for (int i = 0; i < 36; i++)
+        {
+            // Each client has a file of its own and does one thing after the other, so that nothing of it is on its way when the power goes.
+            int file = i % 3;
+            IoOptions how = chance.OneIn(2) ? Direct : IoOptions.None;
+            IoOptions sync = chance.Of(IoOptions.None, IoOptions.DataSync, IoOptions.DataSync, IoOptions.Sync);
+            switch (chance.Next(8))
+            {
+                case 0:
+                    script.Add(file, new Operation { Kind = chance.Of(OperationKind.Sync, OperationKind.SyncData), File = file });
+                    break;
+                case 1:
+                    script.SetSize(file, script.SectorBelow(Size), file);
+                    break;
+                case 2:
+                    script.Change(file, OperationKind.Punch, script.SectorBelow(Size), script.Sectors(24), file);
+                    break;
+                default:
+                    script.Write(file, script.SectorBelow(Size), script.Sectors(24), how | sync, file);
+                    break;
             }
         }
 

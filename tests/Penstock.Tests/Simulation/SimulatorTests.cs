@@ -1,3 +1,4 @@
+using Penstock.Execution;
 using Penstock.Simulation;
 using Penstock.Simulation.Running;
 using Penstock.Simulation.Scenarios;
@@ -5,15 +6,12 @@ using Xunit;
 
 namespace Penstock.Tests.Simulation;
 
-/// <summary>The simulator finds nothing in the core, and every mutant; long runs of it are a step of their own.</summary>
+/// <summary>A few seeds of everything. The simulator's own suite, a step of its own in the tests, runs many, and looks for every mutant.</summary>
 public sealed class SimulatorTests
 {
     private const int SeedsForEach = 25;
-    private const int SeedsForMutants = 4000;
 
     public static TheoryData<string> Scenarios => [.. AllScenarios.InOrder.Select(s => s.Name)];
-
-    public static TheoryData<string> Mutants => [.. AllMutants.InOrder.Select(m => m.Name)];
 
     [Theory]
     [MemberData(nameof(Scenarios))]
@@ -28,14 +26,6 @@ public sealed class SimulatorTests
     }
 
     [Theory]
-    [MemberData(nameof(Mutants))]
-    public void A_rule_that_is_off_is_missed(string name)
-    {
-        MutantCatch found = MutantHunt.Run(AllMutants.Find(name)!, SeedsForMutants);
-        Assert.True(found.Violation is not null, $"{name} was not found in {found.Seeds} seeds");
-    }
-
-    [Theory]
     [MemberData(nameof(Scenarios))]
     public void The_same_seed_is_the_same_run(string name)
     {
@@ -46,6 +36,30 @@ public sealed class SimulatorTests
             ulong second = Run.Execute(Simulator.PlanOf(scenario, seed), Simulator.OrderOf(seed), keepsLines: true).TraceHash;
             Assert.Equal(first, second);
         }
+    }
+
+    [Fact]
+    public void Every_rule_has_a_mutant()
+    {
+        // Two rules stand behind each other, and only both together are missed: a truncate's zeroed tail, and the gap. The third hides in the wait
+        // of a writeback whose start fails, of which no caller can see more than that it fails.
+        Rule[] exempt = [Rule.None, Rule.TailIsZeroed, Rule.WritebackAlwaysWaits];
+        Rule[] alone = [.. AllMutants.InOrder.Where(m => m.Rules.Length == 1).Select(m => m.Rules[0])];
+        Assert.Empty(Enum.GetValues<Rule>().Except(exempt).Except(alone));
+    }
+
+    [Fact]
+    public void A_violation_is_shrunk_and_replayed()
+    {
+        SimulateOptions options = SimulateOptions.Parse(["--seeds", "40", "--mutant", "invalidate-after-write"]);
+        var simulator = new Simulator(options);
+        Finding? first = null;
+        simulator.RunAll(found => first ??= found);
+        Assert.NotNull(first);
+        Assert.InRange(first.Shrunk!.Operations.Count, 1, 6);
+        Assert.NotNull(Run.Execute(first.Shrunk, first.ShrunkOrder, first.Mutant!.Broken).Violation);
+        Assert.Null(Run.Execute(first.Shrunk, first.ShrunkOrder).Violation);
+        Assert.NotEmpty(first.Timeline);
     }
 
     [Theory]
