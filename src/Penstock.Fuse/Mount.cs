@@ -84,6 +84,7 @@ public sealed class Mount : IAsyncDisposable
             session = CreateSession(device, fileSystem.Device, handler, options);
             session.Start();
             await session.Ready.ConfigureAwait(false);
+            Readahead.TryRaise(mountPoint.Directory, LargestRequest);
             return new Mount(names, mountPoint, session, handler);
         }
         catch
