@@ -54,6 +54,7 @@ internal static class CommandLine
         root.Subcommands.Add(new MountCommand(terminal));
         root.Subcommands.Add(new UnmountCommand(terminal));
         root.Subcommands.Add(new InfoCommand(terminal));
+        root.Subcommands.Add(new CheckCommand(terminal));
         root.Subcommands.Add(new DfCommand(terminal));
         root.Subcommands.Add(new LsCommand(terminal));
         root.Subcommands.Add(new TreeCommand(terminal));

@@ -145,10 +145,27 @@ public sealed class BrokenVolumeTests : IDisposable
         return null;
     }
 
-    private string Unpack(string name)
+    /// <summary>What e2fsck -fn says of a volume; null where it does not finish.</summary>
+    internal static int? FindExitCode(string name)
+    {
+        string volume = name[..name.IndexOf('.')];
+        foreach (string line in File.ReadLines(Path.Combine(FindFolder()!, "MANIFEST.tsv")))
+        {
+            string[] columns = line.Split('\t');
+            if (columns[0] == volume)
+            {
+                return int.TryParse(columns[1], CultureInfo.InvariantCulture, out int code) ? code : null;
+            }
+        }
+
+        throw new InvalidOperationException($"{volume} is not in the manifest");
+    }
+
+    private string Unpack(string name) => Unpack(name, scratch["v.img"]);
+
+    internal static string Unpack(string name, string image)
     {
         Assert.SkipWhen(name.Length == 0, "There is no folder with broken volumes beside the repository.");
-        string image = scratch["v.img"];
         using FileStream packed = File.OpenRead(Path.Combine(FindFolder()!, name));
         using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
         using FileStream file = File.Create(image);

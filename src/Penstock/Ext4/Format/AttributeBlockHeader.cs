@@ -68,7 +68,7 @@ internal readonly record struct AttributeBlockHeader(uint ReferenceCount, uint H
         return hash;
     }
 
-    private static uint ComputeChecksum(ReadOnlySpan<byte> block, VolumeBlock number, uint seed)
+    public static uint ComputeChecksum(ReadOnlySpan<byte> block, VolumeBlock number, uint seed)
     {
         uint crc = Crc32C.Append(Crc32C.Append(seed, number.Value), block[..ChecksumOffset]);
         return Crc32C.Append(Crc32C.AppendZeros(crc, sizeof(uint)), block[(ChecksumOffset + sizeof(uint))..]);

@@ -83,12 +83,7 @@ internal readonly record struct AttributeEntry(
     /// <summary>The hash that was computed where a char is signed; it must be accepted too for names beyond ASCII.</summary>
     public static uint ComputeSignedHash(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
-        uint signed = 0;
-        foreach (byte next in name)
-        {
-            signed = uint.RotateLeft(signed, NameShift) ^ (uint)(sbyte)next;
-        }
-
+        uint signed = HashSignedName(name);
         for (int i = 0; i < value.Length; i += sizeof(uint))
         {
             uint word = 0;
@@ -103,12 +98,26 @@ internal readonly record struct AttributeEntry(
         return signed;
     }
 
+    /// <summary>As <see cref="ComputeHash(ReadOnlySpan{byte}, uint)"/>, computed where a char is signed.</summary>
+    public static uint ComputeSignedHash(ReadOnlySpan<byte> name, uint valueHash) => Mix(HashSignedName(name), valueHash);
+
     private static uint HashName(ReadOnlySpan<byte> name)
     {
         uint hash = 0;
         foreach (byte next in name)
         {
             hash = uint.RotateLeft(hash, NameShift) ^ next;
+        }
+
+        return hash;
+    }
+
+    private static uint HashSignedName(ReadOnlySpan<byte> name)
+    {
+        uint hash = 0;
+        foreach (byte next in name)
+        {
+            hash = uint.RotateLeft(hash, NameShift) ^ (uint)(sbyte)next;
         }
 
         return hash;

@@ -90,8 +90,12 @@ internal static class DxNode
     public static void WriteChecksum(Span<byte> block, int entriesOffset, uint inodeSeed) =>
         U32(block, TailOffset(entriesOffset, ReadLimit(block, entriesOffset)) + 4, ComputeChecksum(block, entriesOffset, inodeSeed));
 
-    // It covers the block up to the last entry in use, dt_reserved, and zeros for itself.
-    private static uint ComputeChecksum(ReadOnlySpan<byte> block, int entriesOffset, uint inodeSeed)
+    /// <summary>dt_checksum of a block whose limit is right.</summary>
+    public static uint ReadChecksum(ReadOnlySpan<byte> block, int entriesOffset) =>
+        U32(block, TailOffset(entriesOffset, ReadLimit(block, entriesOffset)) + 4);
+
+    /// <summary>It covers the block up to the last entry in use, dt_reserved, and zeros for itself.</summary>
+    public static uint ComputeChecksum(ReadOnlySpan<byte> block, int entriesOffset, uint inodeSeed)
     {
         int used = entriesOffset + (ReadCount(block, entriesOffset) * DxEntry.Size);
         int tail = TailOffset(entriesOffset, ReadLimit(block, entriesOffset));

@@ -66,6 +66,12 @@ internal sealed class InodeRecord
 
     public int InodeSize => raw.Length;
 
+    /// <summary>The bytes themselves.</summary>
+    public Span<byte> Bytes => raw;
+
+    /// <summary>Takes another inode's bytes without judging them; allocates nothing.</summary>
+    public void Load(ReadOnlySpan<byte> bytes) => bytes.CopyTo(raw);
+
     public InodeRecord Clone() => new((byte[])raw.Clone());
 
     /// <summary>Replaces this inode's contents with another's of the same size; allocates nothing.</summary>

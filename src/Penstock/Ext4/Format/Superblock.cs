@@ -45,6 +45,12 @@ internal sealed partial class Superblock
         return parsed;
     }
 
+    /// <summary>Copies the bytes without judging them: for a volume that is being checked.</summary>
+    public static Superblock Read(ReadOnlySpan<byte> bytes) => new(bytes[..Size].ToArray());
+
+    /// <summary>The bytes themselves.</summary>
+    public Span<byte> Bytes => raw;
+
     /// <summary>Whether <paramref name="bytes"/> carry the magic number of ext2/3/4; says nothing about whether the rest is sound.</summary>
     public static bool IsRecognised(ReadOnlySpan<byte> bytes) => bytes.Length >= Size && U16(bytes, 0x38) == ExpectedMagic;
 

@@ -1,0 +1,118 @@
+using System.Buffers.Binary;
+using Penstock.Ext4.Format;
+
+namespace Penstock.Ext4.Checking;
+
+/// <summary>The journal's inode and superblock. What waits in the log is not looked at: the volume is judged as it is without it.</summary>
+internal static class JournalCheck
+{
+    public static async ValueTask RunAsync(CheckRun run)
+    {
+        Superblock s = run.Superblock;
+        if (!s.Has(CompatFeatures.HasJournal))
+        {
+            if (s.Has(IncompatFeatures.NeedsRecovery))
+            {
+                run.Log.Problem("superblock", "offset 1024", "feature needs_recovery is set, and there is no journal");
+            }
+
+            if (s.JournalInode != 0 || s.JournalDevice != 0)
+            {
+                run.Log.Problem("superblock", "offset 1024", "there is a journal, and feature has_journal is not set");
+            }
+
+            return;
+        }
+
+        if (s.JournalInode == 0)
+        {
+            run.Log.Problem("journal", "external device", "it cannot be looked at from here");
+            return;
+        }
+
+        await CheckInodeAsync(run, s.JournalInode).ConfigureAwait(false);
+    }
+
+    private static async ValueTask CheckInodeAsync(CheckRun run, uint number)
+    {
+        using var peek = new InodePeek(run);
+        InodeRecord? inode = number <= run.Geometry.InodeCount ? await peek.ReadAsync(number).ConfigureAwait(false) : null;
+        ulong blocks = inode is null ? 0 : inode.Size / (ulong)run.BlockSize;
+        if (inode is null || inode.LinkCount == 0 || !inode.IsRegular || blocks < JournalSuperblock.MinBlocks)
+        {
+            run.Log.Problem("journal", $"inode {number}", "it is no journal");
+            return;
+        }
+
+        List<DirectoryPlace> places = await new FileBlocks(run, 1).CollectAsync(inode).ConfigureAwait(false);
+        ulong? first = places.Count > 0 && places[0].Index == 0 ? places[0].Volume : null;
+        using AlignedBuffer buffer = run.Store.Allocate(1);
+        if (first is null || !run.Contains(first.Value) || !await run.Store.ReadAsync(first.Value, 1, buffer.Segment).ConfigureAwait(false))
+        {
+            run.Log.Problem("journal", $"inode {number}", "its first block cannot be read");
+            return;
+        }
+
+        if (FindFault(buffer.GetSpan(), run.BlockSize, blocks) is { } fault)
+        {
+            run.Log.Problem("journal superblock", $"block {first}", fault);
+            return;
+        }
+
+        JudgeState(run, buffer.GetSpan(), first.Value);
+    }
+
+    private static void JudgeState(CheckRun run, ReadOnlySpan<byte> block, ulong first)
+    {
+        bool hasLog = Get(block, 0x1C) != 0;
+        if (run.Has(IncompatFeatures.NeedsRecovery))
+        {
+            run.Log.Note("journal", $"block {first}", "it waits for recovery; the volume is judged as it is without");
+        }
+        else if (hasLog)
+        {
+            run.Log.Problem("superblock", "offset 1024", "feature needs_recovery is not set, and the journal is not empty");
+        }
+    }
+
+    private static string? FindFault(ReadOnlySpan<byte> block, int blockSize, ulong available)
+    {
+        uint type = Get(block, 4);
+        if (Get(block, 0) != JournalSuperblock.Magic || type is not (JournalSuperblock.Version1 or JournalSuperblock.Version2))
+        {
+            return $"h_magic is 0x{Get(block, 0):x8}, h_blocktype {type}";
+        }
+
+        if (Get(block, 0x0C) != blockSize || Get(block, 0x10) > available || Get(block, 0x14) >= Get(block, 0x10))
+        {
+            return $"s_blocksize is {Get(block, 0x0C)}, s_maxlen {Get(block, 0x10)}, s_first {Get(block, 0x14)}; it has {available} blocks";
+        }
+
+        if (type == JournalSuperblock.Version1)
+        {
+            return null;
+        }
+
+        if (Get(block, 0x40) > 1)
+        {
+            return $"s_nr_users is {Get(block, 0x40)} of a journal inside a volume";
+        }
+
+        var features = (JournalFeatures)Get(block, 0x28);
+        bool hasBoth = (features & (JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3)) == (JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3);
+        if ((features & ~JournalFeatures.Known) != 0 || hasBoth)
+        {
+            return $"its features are 0x{(uint)features:x}";
+        }
+
+        if ((features & (JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3)) == 0)
+        {
+            return null;
+        }
+
+        uint crc = Crc32C.AppendZeros(Crc32C.Append(Crc32C.Start, block[..0xFC]), 4);
+        return Get(block, 0xFC) != Crc32C.Append(crc, block[0x100..0x400]) ? "s_checksum does not match" : null;
+    }
+
+    private static uint Get(ReadOnlySpan<byte> block, int offset) => BinaryPrimitives.ReadUInt32BigEndian(block[offset..]);
+}

@@ -1,0 +1,160 @@
+using Penstock.Ext4.Format;
+using static Penstock.Ext4.Format.LittleEndian;
+
+namespace Penstock.Ext4.Checking;
+
+/// <summary>The quota files: what each id uses, against what was counted.</summary>
+internal sealed class QuotaCheck(CheckRun run)
+{
+    private const int MostBlocks = 1 << 20;
+    private const int EntriesHeader = 16;
+
+    private readonly HashSet<uint> _seen = [];
+    private List<DirectoryPlace> _places = [];
+    private IReadOnlyDictionary<uint, (ulong Inodes, ulong Bytes)> _counted = null!;
+    private uint _inode;
+    private uint _blocks;
+    private int _wrong;
+
+    /// <summary>Before the inode pass: starts the count if there are quotas, and judges the inode numbers.</summary>
+    public static void Start(CheckRun run)
+    {
+        if (!run.Has(ReadOnlyCompatFeatures.Quota))
+        {
+            return;
+        }
+
+        run.Quotas = new QuotaCount();
+        Superblock s = run.Superblock;
+        foreach ((uint number, uint reserved) in new[] { (s.UserQuotaInode, 3u), (s.GroupQuotaInode, 4u), (s.ProjectQuotaInode, 0u) })
+        {
+            if (number != 0 && !IsPossible(run, number, reserved))
+            {
+                run.Log.Problem("superblock", "offset 1024", $"a quota file is inode {number}");
+            }
+        }
+    }
+
+    /// <summary>After the inode pass.</summary>
+    public async ValueTask RunAsync()
+    {
+        if (run.Quotas is null)
+        {
+            return;
+        }
+
+        Superblock s = run.Superblock;
+        await CheckAsync(QuotaKind.User, s.UserQuotaInode, 3).ConfigureAwait(false);
+        await CheckAsync(QuotaKind.Group, s.GroupQuotaInode, 4).ConfigureAwait(false);
+        await CheckAsync(QuotaKind.Project, s.ProjectQuotaInode, 0).ConfigureAwait(false);
+    }
+
+    private static bool IsPossible(CheckRun run, uint number, uint reserved) =>
+        number == reserved || (number >= run.Geometry.FirstInode && number <= run.Geometry.InodeCount);
+
+    private async ValueTask CheckAsync(QuotaKind kind, uint number, uint reserved)
+    {
+        if (number == 0 || !IsPossible(run, number, reserved))
+        {
+            return;
+        }
+
+        using var peek = new InodePeek(run);
+        InodeRecord? inode = await peek.ReadAsync(number).ConfigureAwait(false);
+        if (inode is null)
+        {
+            return;
+        }
+
+        _seen.Clear();
+        (_inode, _wrong, _counted) = (number, 0, run.Quotas!.Of(kind));
+        _blocks = (uint)Math.Min(inode.Size / QuotaFile.BlockSize, uint.MaxValue);
+        _places = await new FileBlocks(run, MostBlocks).CollectAsync(inode).ConfigureAwait(false);
+        byte[]? header = await ReadAsync(0).ConfigureAwait(false);
+        if (header is null || U32(header, 0) != QuotaFile.MagicOf(kind) || U32(header, 4) != QuotaFile.Version)
+        {
+            run.Log.Problem("quota file", $"inode {number}", "its header is damaged");
+            return;
+        }
+
+        await WalkAsync(QuotaFile.RootBlock, 0, 0).ConfigureAwait(false);
+        foreach ((uint id, (ulong inodes, ulong bytes)) in _counted)
+        {
+            if (!_seen.Contains(id) && (inodes, bytes) != (0, 0) && _wrong++ == 0)
+            {
+                run.Log.Problem("quota file", $"inode {number}", $"id {id} uses {inodes} inodes and {bytes} bytes, and has no entry");
+            }
+        }
+    }
+
+    private async ValueTask WalkAsync(uint block, int level, uint prefix)
+    {
+        if (await ReadAsync(block).ConfigureAwait(false) is not { } node)
+        {
+            run.Log.Problem("quota file", $"inode {_inode}, quota block {block}", "it cannot be read");
+            return;
+        }
+
+        for (int i = 0; i < 256 && _wrong < 1000; i++)
+        {
+            uint child = U32(node, i * 4);
+            uint id = (prefix << 8) | (uint)i;
+            if (child == 0)
+            {
+                continue;
+            }
+
+            if (child < QuotaFile.RootBlock + 1 || child >= _blocks)
+            {
+                _wrong++;
+                run.Log.Problem("quota file", $"inode {_inode}, quota block {block}", $"it leads to block {child}");
+            }
+            else if (level + 1 < QuotaFile.Depth)
+            {
+                await WalkAsync(child, level + 1, id).ConfigureAwait(false);
+            }
+            else if (await ReadAsync(child).ConfigureAwait(false) is { } entries)
+            {
+                Judge(entries, id);
+            }
+        }
+    }
+
+    private void Judge(ReadOnlySpan<byte> block, uint id)
+    {
+        for (int offset = EntriesHeader; offset + QuotaEntry.Size <= block.Length; offset += QuotaEntry.Size)
+        {
+            ReadOnlySpan<byte> raw = block.Slice(offset, QuotaEntry.Size);
+            if (U32(raw, 0) != id || !raw.ContainsAnyExcept((byte)0))
+            {
+                continue;
+            }
+
+            QuotaEntry entry = QuotaEntry.Read(raw);
+            (ulong inodes, ulong bytes) = _counted.GetValueOrDefault(id);
+            _seen.Add(id);
+            if ((entry.Inodes, entry.Bytes) != (inodes, bytes) && _wrong++ == 0)
+            {
+                run.Log.Problem(
+                    "quota file", $"inode {_inode}", $"id {id} has {entry.Inodes} inodes and {entry.Bytes} bytes, expected {inodes} and {bytes}");
+            }
+
+            return;
+        }
+    }
+
+    /// <summary>A block of 1 KiB of the quota file.</summary>
+    private async ValueTask<byte[]?> ReadAsync(uint block)
+    {
+        ulong offset = (ulong)block * QuotaFile.BlockSize;
+        uint index = (uint)(offset / (ulong)run.BlockSize);
+        int at = _places.BinarySearch(new DirectoryPlace(0, index), Comparer<DirectoryPlace>.Create((a, b) => a.Index.CompareTo(b.Index)));
+        using AlignedBuffer buffer = run.Store.Allocate(1);
+        if (at < 0 || !await run.Store.ReadAsync(_places[at].Volume, 1, buffer.Segment).ConfigureAwait(false))
+        {
+            return null;
+        }
+
+        return buffer.GetSpan().Slice((int)(offset % (ulong)run.BlockSize), QuotaFile.BlockSize).ToArray();
+    }
+}
