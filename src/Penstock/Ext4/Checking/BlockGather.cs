@@ -10,7 +10,7 @@ internal sealed class BlockGather(VolumeStore store, int capacity) : IDisposable
     private readonly int[] _order = new int[capacity];
     private readonly int[] _slots = new int[capacity];
     private readonly bool[] _failed = new bool[capacity];
-    private readonly List<(int Begin, int Count, ValueTask<bool> Reading)> _reads = [];
+    private readonly List<(int Begin, int Count, Task<bool> Reading)> _reads = [];
 
     public int Capacity => capacity;
 
@@ -45,11 +45,11 @@ internal sealed class BlockGather(VolumeStore store, int capacity) : IDisposable
             }
 
             IoSegment part = _buffer.Segment.Slice(begin * store.BlockSize, (end - begin) * store.BlockSize);
-            _reads.Add((begin, end - begin, store.ReadAsync(_blocks[_order[begin]], end - begin, part)));
+            _reads.Add((begin, end - begin, store.ReadAsync(_blocks[_order[begin]], end - begin, part).AsTask()));
             begin = end;
         }
 
-        foreach ((int begin, int count, ValueTask<bool> reading) in _reads)
+        foreach ((int begin, int count, Task<bool> reading) in _reads)
         {
             bool isRead = await reading.ConfigureAwait(false);
             for (int slot = begin; slot < begin + count; slot++)
