@@ -92,6 +92,14 @@ internal sealed class DescriptorCheck(CheckRun run)
 
     private void CheckChecksum(ref GroupDescriptor descriptor, ReadOnlySpan<byte> raw, BlockGroup group)
     {
+        if (run.GroupChecksum.IsUsed && run.SuperblockAt != run.Geometry.SuperblockBlock)
+        {
+            // A backup is as old as the volume: what was unused then may be in use now.
+            descriptor.Flags &= ~(GroupFlags.BlockUninit | GroupFlags.InodeUninit);
+            descriptor.UnusedInodes = 0;
+            return;
+        }
+
         if (run.GroupChecksum.IsUsed)
         {
             ushort expected = run.GroupChecksum.Compute(raw, group);
