@@ -116,16 +116,16 @@ internal sealed class DescriptorCheck(CheckRun run)
     private void CheckCounts(ref GroupDescriptor d, uint number)
     {
         string place = $"group {number}";
-        if (!run.GroupChecksum.IsUsed && (d.Flags & (GroupFlags.BlockUninit | GroupFlags.InodeUninit)) != 0)
+        bool isMarked = (d.Flags & (GroupFlags.BlockUninit | GroupFlags.InodeUninit)) != 0 || d.UnusedInodes != 0;
+        if (!run.GroupChecksum.IsUsed && isMarked)
         {
-            run.Log.Problem(Structure, place, "it is marked uninitialised on a volume without checksums");
+            run.Log.Note(Structure, place, "it is marked uninitialised on a volume without checksums");
             d.Flags &= ~(GroupFlags.BlockUninit | GroupFlags.InodeUninit);
         }
 
         if (run.GroupChecksum.IsUsed && d.UnusedInodes > run.Geometry.InodesPerGroup)
         {
-            run.Log.Problem(Structure, place, $"bg_itable_unused is {d.UnusedInodes} of {run.Geometry.InodesPerGroup}");
-            d.UnusedInodes = 0;
+            run.Log.Note(Structure, place, $"bg_itable_unused is {d.UnusedInodes} of {run.Geometry.InodesPerGroup}");
         }
 
         if (number == run.Geometry.GroupCount - 1 && d.Is(GroupFlags.BlockUninit) && run.Geometry.GroupCount > 1 && HasPartialLastGroup())

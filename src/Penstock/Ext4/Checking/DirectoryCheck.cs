@@ -275,6 +275,13 @@ internal sealed class DirectoryCheck(CheckRun run)
             return $"leads to inode {entry.Inode}, which is not in use";
         }
 
+        (uint group, uint place) = Math.DivRem(entry.Inode - 1, run.Geometry.InodesPerGroup);
+        uint unused = run.Descriptors[group].UnusedInodes;
+        if (unused <= run.Geometry.InodesPerGroup && place >= run.Geometry.InodesPerGroup - unused)
+        {
+            return $"leads to inode {entry.Inode}, in the part of its table that is marked unused";
+        }
+
         return (traits & InodeTraits.Bad) != 0 ? $"leads to inode {entry.Inode}, which is damaged" : FindBadName(name, traits);
     }
 

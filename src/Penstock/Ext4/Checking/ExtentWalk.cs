@@ -66,10 +66,10 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
             run.Log.Note("extent header", $"inode {_inode}", $"the tree could be shallower than {header.Depth} levels");
         }
 
-        await WalkIndexAsync(_root, header, 0).ConfigureAwait(false);
+        await WalkIndexAsync(_root, header, header.Depth, 0).ConfigureAwait(false);
     }
 
-    private async ValueTask WalkIndexAsync(ReadOnlyMemory<byte> node, ExtentHeader header, int level)
+    private async ValueTask WalkIndexAsync(ReadOnlyMemory<byte> node, ExtentHeader header, int depth, int level)
     {
         for (int i = 0; i < header.Entries; i++)
         {
@@ -93,24 +93,25 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
                 continue;
             }
 
-            if (Judge(buffer.GetSpan(), child, header.Depth - 1, first))
+            if (Judge(buffer.GetSpan(), child, first))
             {
+                // How deep a node lies follows from the root; what it says itself nobody looks at.
                 ExtentHeader below = ExtentHeader.Read(buffer.GetSpan());
-                if (below.IsLeaf)
+                if (depth == 1)
                 {
                     WalkLeaf(buffer.GetSpan(), first, end);
                 }
                 else
                 {
-                    await WalkIndexAsync(buffer.Memory, below, level + 1).ConfigureAwait(false);
+                    await WalkIndexAsync(buffer.Memory, below, depth - 1, level + 1).ConfigureAwait(false);
                 }
             }
         }
     }
 
-    private bool Judge(ReadOnlySpan<byte> block, ulong number, int depth, uint first)
+    private bool Judge(ReadOnlySpan<byte> block, ulong number, uint first)
     {
-        if (!IsHeader(block) || ExtentHeader.Read(block).Depth != depth)
+        if (!IsHeader(block))
         {
             Report("extent block", $"block {number}, inode {_inode}", "its header is damaged");
             return false;

@@ -9,6 +9,12 @@ internal static class JournalCheck
     public static async ValueTask RunAsync(CheckRun run)
     {
         Superblock s = run.Superblock;
+        if (s.JournalUuid != Guid.Empty)
+        {
+            run.Log.Problem("journal", $"device {s.JournalUuid}", "an external journal cannot be looked at from here");
+            return;
+        }
+
         if (!s.Has(CompatFeatures.HasJournal))
         {
             if (s.Has(IncompatFeatures.NeedsRecovery))
@@ -71,7 +77,7 @@ internal static class JournalCheck
         }
         else if (hasLog)
         {
-            run.Log.Problem("superblock", "offset 1024", "feature needs_recovery is not set, and the journal is not empty");
+            run.Log.Note("superblock", "offset 1024", "feature needs_recovery is not set, and the journal is not empty");
         }
     }
 
@@ -83,7 +89,9 @@ internal static class JournalCheck
             return $"h_magic is 0x{Get(block, 0):x8}, h_blocktype {type}";
         }
 
-        if (Get(block, 0x0C) != blockSize || Get(block, 0x10) > available || Get(block, 0x14) >= Get(block, 0x10))
+        // Where an empty log would begin is of no interest.
+        bool hasLog = Get(block, 0x1C) != 0;
+        if (Get(block, 0x0C) != blockSize || Get(block, 0x10) > available || (hasLog && Get(block, 0x14) >= Get(block, 0x10)))
         {
             return $"s_blocksize is {Get(block, 0x0C)}, s_maxlen {Get(block, 0x10)}, s_first {Get(block, 0x14)}; it has {available} blocks";
         }

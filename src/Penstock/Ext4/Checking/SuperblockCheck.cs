@@ -26,6 +26,8 @@ internal static class SuperblockCheck
     private static bool CheckFatal(CheckRun run, Superblock s)
     {
         long before = run.Log.Count;
+        string? unknown = SuperblockSearch.FindUnknown(s);
+        Require(run, unknown is null, unknown ?? string.Empty);
         uint first = s.BlockSize == Superblock.MinBlockSize && s.ClusterSize == s.BlockSize ? 1u : 0u;
         Require(run, s.FirstDataBlock == first, $"s_first_data_block is {s.FirstDataBlock}, expected {first}");
         Require(run, s.ReservedBlockCount <= s.BlockCount / 2, $"s_r_blocks_count is {s.ReservedBlockCount} of {s.BlockCount}");

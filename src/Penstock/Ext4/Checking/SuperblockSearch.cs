@@ -8,6 +8,11 @@ namespace Penstock.Ext4.Checking;
 /// <summary>Finds a superblock that everything else can be computed from: the primary one, or else a backup where mke2fs puts the first.</summary>
 internal static class SuperblockSearch
 {
+    private const CompatFeatures KnownCompat =
+        CompatFeatures.DirPrealloc | CompatFeatures.ImagicInodes | CompatFeatures.HasJournal | CompatFeatures.ExtAttr | CompatFeatures.ResizeInode
+        | CompatFeatures.DirIndex | CompatFeatures.LazyBg | CompatFeatures.ExcludeBitmap | CompatFeatures.SparseSuper2 | CompatFeatures.FastCommit
+        | CompatFeatures.StableInodes | CompatFeatures.OrphanFile;
+
     private const IncompatFeatures Known =
         IncompatFeatures.FileType | IncompatFeatures.NeedsRecovery | IncompatFeatures.MetaBg | IncompatFeatures.Extents
         | IncompatFeatures.Is64Bit | IncompatFeatures.Mmp | IncompatFeatures.FlexBg | IncompatFeatures.EaInode
@@ -69,16 +74,17 @@ internal static class SuperblockSearch
             return $"s_checksum is 0x{s.StoredChecksum:x8}, computed 0x{s.ComputeChecksum():x8}";
         }
 
-        return FindUnknown(s) ?? FindBadSize(s) ?? FindBadGroups(s);
+        return FindBadSize(s) ?? FindBadGroups(s);
     }
 
     /// <summary>Features that cannot be checked; such a volume is left to others.</summary>
     public static string? FindUnknown(Superblock s)
     {
+        CompatFeatures compat = s.Features.Compat & ~KnownCompat;
         IncompatFeatures incompat = s.Features.Incompat & ~Known;
         ReadOnlyCompatFeatures readOnly = s.Features.ReadOnlyCompat & ~KnownReadOnly;
-        return incompat == 0 && readOnly == 0 ? null
-            : $"features that are not known: {string.Join(' ', [.. FeatureNames.Of(incompat), .. FeatureNames.Of(readOnly)])}";
+        return compat == 0 && incompat == 0 && readOnly == 0 ? null
+            : $"features that are not known: {string.Join(' ', [.. FeatureNames.Of(compat), .. FeatureNames.Of(incompat), .. FeatureNames.Of(readOnly)])}";
     }
 
     private static string? FindBadSize(Superblock s)
@@ -104,7 +110,8 @@ internal static class SuperblockSearch
         uint ratio = (uint)(s.ClusterSize / s.BlockSize);
         uint bits = (uint)s.BlockSize * 8;
         uint clusters = s.Has(ReadOnlyCompatFeatures.BigAlloc) ? s.ClustersPerGroup : s.BlocksPerGroup;
-        if (clusters < 8 || clusters > bits || clusters % 8 != 0 || s.BlocksPerGroup != (ulong)clusters * ratio)
+        bool isSame = s.Has(ReadOnlyCompatFeatures.BigAlloc) || s.ClustersPerGroup == s.BlocksPerGroup;
+        if (!isSame || clusters < 8 || clusters > bits || clusters % 8 != 0 || s.BlocksPerGroup != (ulong)clusters * ratio)
         {
             return $"s_blocks_per_group is {s.BlocksPerGroup} and s_clusters_per_group {s.ClustersPerGroup}";
         }
