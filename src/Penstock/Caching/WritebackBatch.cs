@@ -93,6 +93,11 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
         {
             return batch.FailAll(count, e.Fault);
         }
+        catch (ObjectDisposedException)
+        {
+            // The volume was closed with what could not be written; its pages leave the cache.
+            return batch.FailAll(count, IoFault.BadHandle);
+        }
         finally
         {
             batch.StopHandle();

@@ -107,6 +107,10 @@ internal abstract class Ext4BlockMapper : BlockMapper
 
             return end;
         }
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        {
+            throw;
+        }
         finally
         {
             Lock.ReleaseExclusive();

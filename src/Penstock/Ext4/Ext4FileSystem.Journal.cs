@@ -34,7 +34,7 @@ internal sealed partial class Ext4FileSystem : IJournalClient
         {
             await change(handle).ConfigureAwait(false);
         }
-        catch (CorruptVolumeException) when (NoteDamage())
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
         {
             throw;
         }

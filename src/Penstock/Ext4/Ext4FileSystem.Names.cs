@@ -15,7 +15,7 @@ internal sealed partial class Ext4FileSystem
         {
             return await ((Ext4Inode)directory).Directory.LookupAsync(name).ConfigureAwait(false);
         }
-        catch (CorruptVolumeException) when (NoteDamage())
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
         {
             throw;
         }
@@ -27,7 +27,7 @@ internal sealed partial class Ext4FileSystem
         {
             await ((Ext4Inode)directory).Directory.ReadAsync(position, sink).ConfigureAwait(false);
         }
-        catch (CorruptVolumeException) when (NoteDamage())
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
         {
             throw;
         }

@@ -135,6 +135,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
         bool isReserved = number.Value < Volume.Geometry.FirstInode && number != RootNumber;
         if (!Volume.Geometry.Contains(number) || (isReserved && purpose == InodePurpose.Named))
         {
+            Volume.NoteDamage();
             throw new CorruptVolumeException("directory entry", number.ToString(), "inode", $"{number.Value}, which no name may lead to");
         }
 
@@ -150,7 +151,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
             Ext4Inode.Validate(this, number, record);
             return new Ext4Inode(this, number, record, tableBlock);
         }
-        catch (CorruptVolumeException) when (NoteDamage())
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
         {
             throw;
         }
@@ -174,8 +175,10 @@ internal sealed partial class Ext4FileSystem : FileSystem
     /// <summary>A file outgrew 2 GiB: the superblock is to say so, once (large_file).</summary>
     public void NoteLargeFile() => _keeper.AddFeature(ReadOnlyCompatFeatures.LargeFile);
 
+    /// <exception cref="FileSystemException">Something that was written could not be stored, and is lost.</exception>
     public override async ValueTask DisposeAsync()
     {
+        IoFault lost = IoFault.None;
         try
         {
             if (_readOnlyReason is null && !Journal.IsAborted)
@@ -188,7 +191,13 @@ internal sealed partial class Ext4FileSystem : FileSystem
         }
         finally
         {
+            lost = await FileSystemWriteback.DropAsync(this).ConfigureAwait(false);
             await AbandonAsync().ConfigureAwait(false);
+        }
+
+        if (lost != IoFault.None)
+        {
+            throw new FileSystemException(lost, $"{Device.Name}: not all that was written could be stored: {lost.Describe()}");
         }
     }
 
@@ -211,13 +220,6 @@ internal sealed partial class Ext4FileSystem : FileSystem
         }
 
         await Orphans.OpenAsync().ConfigureAwait(false);
-    }
-
-    /// <summary>For the filter of a catch: damage was met, so nothing more is changed. Always false, so that the exception goes its way.</summary>
-    private bool NoteDamage()
-    {
-        Volume.NoteDamage();
-        return false;
     }
 
     private static ValueTask ReleaseAsync(MultipleMountGuard? guard) => guard is null ? ValueTask.CompletedTask : guard.ReleaseAsync();

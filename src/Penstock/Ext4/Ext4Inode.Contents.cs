@@ -90,6 +90,18 @@ internal sealed partial class Ext4Inode
             throw new FileSystemException(IoFault.NotSupported, $"{Number}: the target of the link is encrypted, and there is no key");
         }
 
+        try
+        {
+            return await ReadTargetAsync().ConfigureAwait(false);
+        }
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        {
+            throw;
+        }
+    }
+
+    private async ValueTask<byte[]> ReadTargetAsync()
+    {
         byte[] target = new byte[Size];
         if (IsFastLink)
         {
@@ -203,8 +215,15 @@ internal sealed partial class Ext4Inode
 
     private int RequireInlineSize()
     {
-        InlineContents.CheckSize((ulong)Size, ExtendedAttributes.InlineValue.Length, Number);
-        return (int)Size;
+        try
+        {
+            InlineContents.CheckSize((ulong)Size, ExtendedAttributes.InlineValue.Length, Number);
+            return (int)Size;
+        }
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        {
+            throw;
+        }
     }
 
     private void CopyInline(Span<byte> destination)

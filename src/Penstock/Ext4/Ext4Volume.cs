@@ -87,6 +87,13 @@ internal sealed class Ext4Volume
         return true;
     }
 
-    /// <summary>Notes damage that was met, so that the superblock can ask for a check.</summary>
+    /// <summary>Notes damage that was met: nothing more is changed, and the superblock can ask for a check.</summary>
     public void NoteDamage() => IsDamaged = true;
+
+    /// <summary>For the filter of a catch, as <see cref="NoteDamage"/>. Always false, so that the exception goes its way.</summary>
+    public bool MeetsDamage()
+    {
+        NoteDamage();
+        return false;
+    }
 }

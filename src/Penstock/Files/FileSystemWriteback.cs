@@ -31,6 +31,26 @@ internal static class FileSystemWriteback
         return fault;
     }
 
+    /// <summary>
+    /// The volume is being given up: what could not be written leaves the cache, which other volumes share. The fault that kept it from being written,
+    /// or none where nothing was left. Nobody uses the volume any more.
+    /// </summary>
+    public static async ValueTask<IoFault> DropAsync(FileSystem fileSystem)
+    {
+        IoFault fault = IoFault.None;
+        foreach (FilePages pages in fileSystem.PageCache.DirtyFiles.Snapshot())
+        {
+            if (pages.File.Journal == fileSystem.Journal)
+            {
+                IoFault last = pages.Errors.Last == IoFault.None ? IoFault.DeviceFailed : pages.Errors.Last;
+                fault = fault == IoFault.None ? last : fault;
+                await pages.RemoveAsync(0, long.MaxValue).ConfigureAwait(false);
+            }
+        }
+
+        return fault;
+    }
+
     /// <summary>Turns reservations into blocks and lets freed blocks be used again, when a volume seems full. Faults are for the sync to report.</summary>
     public static async ValueTask MakeRoomAsync(FileSystem fileSystem)
     {

@@ -59,13 +59,8 @@ internal sealed partial class AttributeStore
     /// <summary>Gives back the block and the inodes with values, for an inode that is being deleted.</summary>
     public async ValueTask ReleaseAllAsync()
     {
-        List<StoredAttribute> all = ReadBody();
+        List<StoredAttribute> all = await ReadAllAsync().ConfigureAwait(false);
         bool hasBlock = inode.Record.AttributeBlock.Value != 0;
-        if (hasBlock)
-        {
-            all.AddRange(await ReadBlockAsync().ConfigureAwait(false));
-        }
-
         List<uint> dropped = [.. all.Where(static a => a.ValueInode != 0).Select(static a => a.ValueInode)];
         if (hasBlock || dropped.Count > 0)
         {

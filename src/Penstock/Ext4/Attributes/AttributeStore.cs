@@ -94,29 +94,31 @@ internal sealed partial class AttributeStore(Ext4Inode inode)
             return null;
         }
 
-        StoredAttribute? found = Find(ReadBody(), stored);
-        if (found is null && inode.Record.AttributeBlock.Value != 0)
+        try
         {
-            found = Find(await ReadBlockAsync().ConfigureAwait(false), stored);
-        }
+            StoredAttribute? found = Find(ReadBody(), stored);
+            if (found is null && inode.Record.AttributeBlock.Value != 0)
+            {
+                found = Find(await ReadBlockAsync().ConfigureAwait(false), stored);
+            }
 
-        if (found is null)
+            if (found is null)
+            {
+                return null;
+            }
+
+            byte[] value = found.ValueInode == 0 ? found.Value : await ReadValueInodeAsync(found).ConfigureAwait(false);
+            return stored.IsAcl ? PosixAcl.ToWire(value, inode.Number) : value;
+        }
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
         {
-            return null;
+            throw;
         }
-
-        byte[] value = found.ValueInode == 0 ? found.Value : await ReadValueInodeAsync(found).ConfigureAwait(false);
-        return stored.IsAcl ? PosixAcl.ToWire(value, inode.Number) : value;
     }
 
     public async ValueTask<IReadOnlyList<FileName>> ListAsync()
     {
-        List<StoredAttribute> all = ReadBody();
-        if (inode.Record.AttributeBlock.Value != 0)
-        {
-            all.AddRange(await ReadBlockAsync().ConfigureAwait(false));
-        }
-
+        List<StoredAttribute> all = await ReadAllAsync().ConfigureAwait(false);
         var names = new List<FileName>(all.Count);
         foreach (StoredAttribute attribute in all)
         {
@@ -135,6 +137,25 @@ internal sealed partial class AttributeStore(Ext4Inode inode)
     {
         ReadOnlySpan<byte> body = Body;
         return body.IsEmpty ? [] : ReadArea(body, 0);
+    }
+
+    /// <summary>What is in the inode and in its block.</summary>
+    private async ValueTask<List<StoredAttribute>> ReadAllAsync()
+    {
+        try
+        {
+            List<StoredAttribute> all = ReadBody();
+            if (inode.Record.AttributeBlock.Value != 0)
+            {
+                all.AddRange(await ReadBlockAsync().ConfigureAwait(false));
+            }
+
+            return all;
+        }
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        {
+            throw;
+        }
     }
 
     private async ValueTask<List<StoredAttribute>> ReadBlockAsync()

@@ -56,10 +56,20 @@ internal sealed class ExtentMapper : Ext4BlockMapper
         try
         {
             ExtentPath path = await _tree.DescendAsync(first.Value, forChange: false).ConfigureAwait(false);
-            BlockRun run = _tree.RunAt(path, first.Value);
-            Remember(path, run);
-            path.Release();
-            return Cache.TryFind(first, maxCount, out cached) ? cached : run.From(first, maxCount);
+            try
+            {
+                BlockRun run = _tree.RunAt(path, first.Value);
+                Remember(path, run);
+                return Cache.TryFind(first, maxCount, out cached) ? cached : run.From(first, maxCount);
+            }
+            finally
+            {
+                path.Release();
+            }
+        }
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        {
+            throw;
         }
         finally
         {
@@ -99,6 +109,10 @@ internal sealed class ExtentMapper : Ext4BlockMapper
         {
             throw NoSpace();
         }
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        {
+            throw;
+        }
         finally
         {
             path?.Release();
@@ -124,6 +138,10 @@ internal sealed class ExtentMapper : Ext4BlockMapper
                     needsRestart = handle.CreditsLeft < _splice.Credits && !handle.TryExtend(_splice.Credits);
                     next = needsRestart ? next : await TurnAsync(handle, next, end, toUnwritten: false).ConfigureAwait(false);
                 }
+            }
+            catch (CorruptVolumeException) when (Volume.MeetsDamage())
+            {
+                throw;
             }
             finally
             {

@@ -58,6 +58,10 @@ internal sealed class IndirectMapper : Ext4BlockMapper
                 walk.Release();
             }
         }
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        {
+            throw;
+        }
         finally
         {
             Lock.ReleaseShared();
@@ -98,6 +102,10 @@ internal sealed class IndirectMapper : Ext4BlockMapper
         catch (FileSystemException e) when (e.Fault == IoFault.NoSpace)
         {
             throw NoSpace();
+        }
+        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        {
+            throw;
         }
         finally
         {
