@@ -7,10 +7,10 @@ internal static class FileReads
 {
     private const int Block = 4096;
 
-    public static async Task<int> RunAsync(string image, string path, int depth, double seconds)
+    public static async Task<int> RunAsync(string image, string path, int depth, double seconds, IoOptions extra = IoOptions.None)
     {
         await using Volume volume = await Volume.OpenAsync(image, new VolumeOptions { IsReadOnly = true });
-        await using OpenFile file = await volume.OpenFileAsync(path, FileMode.Open, FileAccess.Read, IoOptions.Direct);
+        await using OpenFile file = await volume.OpenFileAsync(path, FileMode.Open, FileAccess.Read, IoOptions.Direct | extra);
         Console.WriteLine($"{image}:{path}: {volume.DeviceDescription}");
         await MeasureAsync(file, depth, TimeSpan.FromSeconds(1));
         long allocatedBefore = GC.GetTotalAllocatedBytes(precise: true);

@@ -1,10 +1,12 @@
+using Penstock;
 using Penstock.Bench;
 
 return args switch
 {
     ["device", var path, ..] => await DeviceReads.RunAsync(path, args.Length > 2 ? int.Parse(args[2]) : 32, args.Contains("--arena")),
     ["file", var image, var path, ..] => await FileReads.RunAsync(
-        image, path, args.Length > 3 ? int.Parse(args[3]) : 32, args.Length > 4 ? double.Parse(args[4]) : 5),
+        image, path, args.Length > 3 ? int.Parse(args[3]) : 32, args.Length > 4 ? double.Parse(args[4]) : 5,
+        args.Contains("--inline") ? IoOptions.ContinueOnReapingThread : IoOptions.None),
     _ => Usage(),
 };
 

@@ -118,12 +118,13 @@ internal sealed unsafe class Ring : IDisposable
         }
     }
 
-    /// <summary>Binds the ring to the calling thread, which alone submits, waits and reaps from now on.</summary>
-    public Errno Start()
+    /// <summary>Starts the ring, and binds it to the calling thread, which alone submits, waits and reaps from now on, unless it <paramref name="isShared"/>.</summary>
+    public Errno Start(bool isShared = false)
     {
         Errno error = RingCalls.Register(Descriptor, RegisterOperation.EnableRing, null, 0).Error;
-        if (error == Errno.None)
+        if (error == Errno.None && !isShared)
         {
+            // Registered with the calling thread: no other could use it.
             UseRegisteredDescriptor();
         }
 

@@ -52,4 +52,5 @@ internal enum RingFeatures : uint
 /// <param name="Entries">Submission entries, rounded up by the kernel to a power of two.</param>
 /// <param name="CompletionEntries">Completion entries, at least as many; 0 is twice the submission entries.</param>
 /// <param name="HasWideEntries">Entries of 128 bytes; without them the ring cannot be made on kernels before 5.19.</param>
-internal readonly record struct RingOptions(uint Entries, uint CompletionEntries = 0, bool HasWideEntries = false);
+/// <param name="IsShared">Several threads use the ring, one at a time.</param>
+internal readonly record struct RingOptions(uint Entries, uint CompletionEntries = 0, bool HasWideEntries = false, bool IsShared = false);

@@ -22,6 +22,11 @@ internal static unsafe class RingSetup
         Errno error = Errno.EINVAL;
         foreach (RingFlags step in s_steps)
         {
+            if (options.IsShared && (step & RingFlags.SingleIssuer) != 0)
+            {
+                continue;
+            }
+
             RingParameters attempt = default;
             attempt.Flags = step | (options.HasWideEntries ? RingFlags.WideEntries : RingFlags.None);
             attempt.CompletionEntries = options.CompletionEntries == 0 ? options.Entries * 2 : options.CompletionEntries;

@@ -34,7 +34,8 @@ internal sealed class UringDevice : BlockDevice
         _gate = new DrainGate(scheduler);
         _retired = PooledCompletion<bool>.Rent(scheduler);
         _retirement = _retired.Task;
-        _reaper = new RingReaper(ring, wake, new TransferStep(geometry.LogicalBlockSize, registered?.Segment ?? default), _latch, _gate);
+        _reaper = new RingReaper(
+            ring, wake, new TransferStep(geometry.LogicalBlockSize, registered?.Segment ?? default), _latch, _gate, Retire, scheduler, ThreadName(name));
 
         // A raw disk is discarded by an ioctl, which blocks its caller.
         _discards = new BlockingLane(scheduler, $"penstock-discard {name}", 1, DiscardBlocks, _gate);
@@ -61,7 +62,7 @@ internal sealed class UringDevice : BlockDevice
     /// <exception cref="RingUnavailableException">There is no ring to be had; the message says why.</exception>
     public static UringDevice Create(string name, Scheduler scheduler, HostFile file, DeviceGeometry geometry, MemoryArena? arena)
     {
-        Ring ring = Ring.Create(new RingOptions(Depth));
+        Ring ring = Ring.Create(new RingOptions(Depth, IsShared: true));
         try
         {
             Require(ring.RegisterFiles([file.Descriptor]));
@@ -69,7 +70,7 @@ internal sealed class UringDevice : BlockDevice
             EventFd? wake = EventFd.Create(isBlocking: true, out Errno error);
             Require(error);
             var device = new UringDevice(name, scheduler, file, ring, wake!, geometry, isRegistered ? arena : null, memory);
-            scheduler.StartReaper($"penstock-ring {name}", device.Reap);
+            scheduler.StartReaper(ThreadName(name), device._reaper.Run);
             return device;
         }
         catch
@@ -134,6 +135,8 @@ internal sealed class UringDevice : BlockDevice
     private RingReaper ReaperFor(DeviceRequest request) =>
         request.IsTransfer && RingReaper.Current is { } here && here.Serves(_gate) ? here : _reaper;
 
+    private static string ThreadName(string name) => $"penstock-ring {name}";
+
     private static bool TryRegister(Ring ring, MemoryArena? arena, out string memory)
     {
         if (arena is null)
@@ -167,9 +170,8 @@ internal sealed class UringDevice : BlockDevice
         return error is Errno.None or Errno.EOPNOTSUPP ? IoResult.Transferred(request.Length) : IoResult.Failed(error.ToFault());
     }
 
-    private void Reap()
+    private void Retire()
     {
-        _reaper.Run();
         _reaper.Dispose();
         _ring.UnregisterFiles();
         _ring.Dispose();

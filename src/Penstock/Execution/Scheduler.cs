@@ -59,6 +59,27 @@ internal abstract class Scheduler
     /// </summary>
     public abstract void StartReaper(string name, Action loop);
 
+    /// <summary>
+    /// The calling reaping thread will run what it posts to users itself, between its rounds, with <see cref="RunRow"/>; while it does, it has laid the duty down, and
+    /// another thread stands in if a user holds it up. Only where the host's scheduler has threads.
+    /// </summary>
+    public virtual void OpenRow(SharedDuty duty)
+    {
+    }
+
+    /// <summary>The calling thread reaps no more.</summary>
+    public virtual void CloseRow()
+    {
+    }
+
+    /// <summary>Runs what the calling thread has posted to users. Whether it has its duty again; if not, somebody else has it.</summary>
+    public virtual bool RunRow() => true;
+
+    /// <summary>A user is about to block the calling thread for a result.</summary>
+    public virtual void AboutToBlock()
+    {
+    }
+
     /// <summary>Whether <paramref name="rule"/> is switched off: the mutant seam. Constant false, and so free, in a shipped build.</summary>
     public bool IsBroken(Rule rule) => Checks.IsSupported && BrokenRules.Contains(rule);
 

@@ -5,14 +5,18 @@ namespace Penstock.Execution;
 
 /// <summary>
 /// The scheduler of production. Core continuations run on a few workers of our own, so that they go on even when every thread of the
-/// runtime's pool is blocked by a user who waits for one of our results; users' continuations run on that pool.
+/// runtime's pool is blocked by a user who waits for one of our results; users' continuations run in the row of the thread that reaped, or on that pool.
 /// </summary>
 internal sealed class ThreadedScheduler : Scheduler
 {
     [ThreadStatic]
     private static bool t_isCorePlace;
 
+    [ThreadStatic]
+    private static UserRow? t_row;
+
     private readonly WorkQueue _queue = new();
+    private readonly RowWatch _watch = new();
 
     private ThreadedScheduler(int workers)
     {
@@ -35,14 +39,54 @@ internal sealed class ThreadedScheduler : Scheduler
 
     public override void Post(Action<object?> work, object? state) => _queue.Enqueue(work, state);
 
-    public override void PostToUser(Action<object?> work, object? state) =>
-        ThreadPool.UnsafeQueueUserWorkItem(UserWork.Rent(work, state), preferLocal: false);
+    public override void PostToUser(Action<object?> work, object? state)
+    {
+        if (t_row is null || !t_isCorePlace || !t_row.TryAdd(work, state))
+        {
+            PoolWork.Queue(work, state);
+        }
+    }
 
     public override Alarm CreateAlarm(Action<object?> work, object? state) => new TimerAlarm(this, work, state);
 
     public override void FillRandom(Span<byte> bytes) => RandomNumberGenerator.Fill(bytes);
 
     public override void StartReaper(string name, Action loop) => StartCoreThread(name, loop);
+
+    public override void OpenRow(SharedDuty duty)
+    {
+        t_row = new UserRow(duty, _watch);
+        _watch.Add(t_row);
+    }
+
+    public override void CloseRow()
+    {
+        _watch.Remove(t_row!);
+        t_row = null;
+    }
+
+    public override bool RunRow()
+    {
+        UserRow row = t_row!;
+        if (row.IsEmpty)
+        {
+            return true;
+        }
+
+        row.Duty.LayDown();
+        t_isCorePlace = false;
+        row.Run();
+        t_isCorePlace = true;
+        return row.Duty.TryTake();
+    }
+
+    public override void AboutToBlock()
+    {
+        if (t_row is { } row && !t_isCorePlace)
+        {
+            row.HandOver();
+        }
+    }
 
     private static void StartCoreThread(string name, Action loop)
     {
@@ -63,30 +107,6 @@ internal sealed class ThreadedScheduler : Scheduler
         while (true)
         {
             _queue.Dequeue(out Action<object?> work, out object? state);
-            work(state);
-        }
-    }
-
-    /// <summary>Work for the runtime's pool, pooled itself.</summary>
-    private sealed class UserWork : IThreadPoolWorkItem
-    {
-        private static readonly Pool<UserWork> s_pool = new(() => new UserWork(), capacity: 1024);
-
-        private Action<object?>? _work;
-        private object? _state;
-
-        public static UserWork Rent(Action<object?> work, object? state)
-        {
-            UserWork item = s_pool.Rent();
-            (item._work, item._state) = (work, state);
-            return item;
-        }
-
-        public void Execute()
-        {
-            (Action<object?> work, object? state) = (_work!, _state);
-            (_work, _state) = (null, null);
-            s_pool.Return(this);
             work(state);
         }
     }

@@ -27,6 +27,7 @@ internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
     private ValueTaskAwaiter<T> _inner;
     private Scheduler _scheduler = null!;
     private bool _continuesInline;
+    private bool _isBlockedFor;
     private int _state;
 
     private UserOperation() => _continue = Land;
@@ -99,7 +100,13 @@ internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
         lock (_latch)
         {
             Volatile.Write(ref _state, Landed);
-            Monitor.PulseAll(_latch);
+            if (_isBlockedFor)
+            {
+                // Who blocks publishes.
+                _isBlockedFor = false;
+                Monitor.PulseAll(_latch);
+                return;
+            }
         }
 
         if (publishesHere)
@@ -157,10 +164,12 @@ internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
 
     private void Block()
     {
+        _scheduler.AboutToBlock();
         lock (_latch)
         {
             while (Volatile.Read(ref _state) == Running)
             {
+                _isBlockedFor = true;
                 Monitor.Wait(_latch);
             }
         }

@@ -10,11 +10,11 @@ internal sealed class RingLoop
     private readonly EventFd _wake;
     private readonly RingReaper _reaper;
 
-    private RingLoop(Ring ring, EventFd wake, RingReaper reaper)
+    private RingLoop(Ring ring, EventFd wake, TransferStep step, FlushLatch latch, DrainGate gate, IRingGuest guest)
     {
         _ring = ring;
         _wake = wake;
-        _reaper = reaper;
+        _reaper = new RingReaper(ring, wake, step, latch, gate, GiveBack, guest);
     }
 
     /// <summary>Takes over the ring, whose file is registered, unless it throws.</summary>
@@ -25,13 +25,14 @@ internal sealed class RingLoop
         IoSegment memory = guest.Memory;
         bool isRegistered = memory.Length > 0 && ring.RegisterBuffers([new IoVector(memory.Address, memory.Length)]) == Errno.None;
         var step = new TransferStep(logicalBlockSize, isRegistered ? memory : default);
-        return new RingLoop(ring, wake, new RingReaper(ring, wake, step, latch, gate, guest));
+        return new RingLoop(ring, wake, step, latch, gate, guest);
     }
 
     /// <summary>Serves until the guest has ended and all that was submitted here has completed.</summary>
-    public void Run()
+    public void Run() => _reaper.Run();
+
+    private void GiveBack()
     {
-        _reaper.Run();
         _reaper.Dispose();
         _ring.UnregisterFiles();
         _ring.Dispose();

@@ -1,11 +1,12 @@
 using System.Runtime.InteropServices;
 using Penstock.Devices.Host;
+using Penstock.Execution;
 using Penstock.Uring;
 
 namespace Penstock.Devices.Rings;
 
 /// <summary>
-/// The one thread that talks to a device's ring: it takes arrivals in, submits them in batches, and completes what the kernel has done,
+/// The one thread at a time that talks to a device's ring: it takes arrivals in, submits them in batches, and completes what the kernel has done,
 /// inline. It sleeps only inside the kernel.
 /// </summary>
 /// <remarks>
@@ -13,6 +14,8 @@ namespace Penstock.Devices.Rings;
 /// orders are full fences, so one of the two sees the other, and only a sleeper costs its waker a system call.</para>
 /// <para>Flushes: one fdatasync at a time. The host reports a lost write to one of two concurrent calls only, and the
 /// other would be a false success; so those that arrive meanwhile share the next one. A device with several rings sends them all to one.</para>
+/// <para>With a <see cref="SharedDuty"/> the thread runs users' continuations between its rounds, having laid the duty down; what they submit it
+/// finds among the arrivals. Without one, a thread has the ring for itself to the end.</para>
 /// <para>A ring may have a guest, whose requests are taken in between the rounds of completions; such a loop ends with its guest.</para>
 /// </remarks>
 internal sealed unsafe class RingReaper : IRingHost, IDisposable
@@ -31,6 +34,9 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
     private readonly Ring _ring;
     private readonly EventFd _wake;
     private readonly GuestSeat? _seat;
+    private readonly Scheduler? _scheduler;
+    private readonly SharedDuty? _duty;
+    private readonly Action _ended;
     private readonly TransferStep _step;
     private readonly FlushLatch _latch;
     private readonly DrainGate _gate;
@@ -45,8 +51,10 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
     private int _isAsleep;
     private volatile bool _isStopping;
 
-    public RingReaper(Ring ring, EventFd wake, TransferStep step, FlushLatch latch, DrainGate gate, IRingGuest? guest = null)
+    /// <summary>A loop with a thread of its own; <paramref name="ended"/> is the last thing it does.</summary>
+    public RingReaper(Ring ring, EventFd wake, TransferStep step, FlushLatch latch, DrainGate gate, Action ended)
     {
+        _ended = ended;
         _ring = ring;
         _wake = wake;
         _step = step;
@@ -55,11 +63,22 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
 
         // Never more in flight than the submission queue holds, less the wake-up and a guest's poll and its end: so neither queue can ever be full.
         _slots = new RingSlots(ring.Capacity - 3);
-        if (guest is not null)
-        {
-            _seat = new GuestSeat(guest);
-            guest.Seated(this);
-        }
+    }
+
+    /// <summary>A loop with a thread of its own and a guest.</summary>
+    public RingReaper(Ring ring, EventFd wake, TransferStep step, FlushLatch latch, DrainGate gate, Action ended, IRingGuest guest)
+        : this(ring, wake, step, latch, gate, ended)
+    {
+        _seat = new GuestSeat(guest);
+        guest.Seated(this);
+    }
+
+    /// <summary>A loop whose thread runs users' continuations too, on a shared ring; threads called <paramref name="name"/> stand in for it.</summary>
+    public RingReaper(Ring ring, EventFd wake, TransferStep step, FlushLatch latch, DrainGate gate, Action ended, Scheduler scheduler, string name)
+        : this(ring, wake, step, latch, gate, ended)
+    {
+        _scheduler = scheduler;
+        _duty = new SharedDuty(() => scheduler.StartReaper(name, () => Serve(hasDuty: false)));
     }
 
     public bool IsHere => ReferenceEquals(t_current, this);
@@ -109,8 +128,42 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
     /// <summary>The loop, on the thread that the scheduler gave it.</summary>
     public void Run()
     {
-        t_current = this;
-        Require(_ring.Start());
+        Require(_ring.Start(isShared: _duty is not null));
+        Serve(_duty is null || _duty.TryTake());
+    }
+
+    /// <summary>Takes its turns at the duty until it has ended.</summary>
+    private void Serve(bool hasDuty)
+    {
+        if (_duty is not null)
+        {
+            _scheduler!.OpenRow(_duty);
+        }
+
+        bool hasEnded = false;
+        while (!hasEnded && (hasDuty || _duty!.WaitToTake()))
+        {
+            t_current = this;
+            hasEnded = RunRounds();
+            t_current = null;
+            hasDuty = false;
+        }
+
+        if (_duty is not null)
+        {
+            _scheduler!.CloseRow();
+        }
+
+        if (hasEnded)
+        {
+            _duty?.End();
+            _ended();
+        }
+    }
+
+    /// <summary>Goes on until everything has ended: true; or until somebody else has the duty: false.</summary>
+    private bool RunRounds()
+    {
         while (true)
         {
             ArmWake();
@@ -125,11 +178,23 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
             Enter();
             Reap();
             TakeInGuest();
+            if (_duty is not null && !RunUsers())
+            {
+                return false;
+            }
         }
 
         Retire();
-        t_current = null;
         _seat?.Guest.Left();
+        return true;
+    }
+
+    private bool RunUsers()
+    {
+        t_current = null;
+        bool hasDuty = _scheduler!.RunRow();
+        t_current = this;
+        return hasDuty;
     }
 
     public void Dispose()
@@ -216,6 +281,16 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
 
     private void Enter()
     {
+        if (_ring.HasCompletions)
+        {
+            if (_ring.PreparedCount > 0)
+            {
+                Judge(_ring.Submit());
+            }
+
+            return;
+        }
+
         if (!_waiting.IsEmpty && _slots.HasFree)
         {
             SubmitPrepared();
@@ -264,6 +339,12 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
                 Finish(_slots.Find(completion.UserData), completion.Result);
                 if (++finished % BatchLength == 0)
                 {
+                    if (_duty is not null)
+                    {
+                        // The users' turn: what they submit goes on before the rest is worked off.
+                        return;
+                    }
+
                     SendOn();
                 }
             }
