@@ -7,11 +7,12 @@ return args switch
     ["file", var image, var path, ..] => await FileReads.RunAsync(
         image, path, args.Length > 3 ? int.Parse(args[3]) : 32, args.Length > 4 ? double.Parse(args[4]) : 5,
         args.Contains("--inline") ? IoOptions.ContinueOnReapingThread : IoOptions.None),
+    ["check", var image] => await VolumeChecks.RunAsync(image),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Penstock.Bench device FILE [DEPTH] [--arena]\n       Penstock.Bench file IMAGE PATH [DEPTH] [SECONDS]");
+    Console.Error.WriteLine("usage: Penstock.Bench device FILE [DEPTH] [--arena]\n       Penstock.Bench file IMAGE PATH [DEPTH] [SECONDS]\n       Penstock.Bench check IMAGE");
     return 2;
 }

@@ -77,6 +77,19 @@ public sealed class CheckTests : IDisposable
         Assert.True(differences.Count == 0, $"{features}: {differences.Count} differ\n{string.Join('\n', differences)}");
     }
 
+    [Fact]
+    public async Task A_volume_of_15_TiB_is_clean_and_costs_what_is_used_of_it()
+    {
+        Needs.Tools("mke2fs");
+        string image = scratch.MakeImage("big.img", 15L << 40);
+        OutsideProgram.Run("mke2fs", "-q", "-F", "-t", "ext4", "-E", "nodiscard,lazy_itable_init=1", image);
+        CheckReport report = await VolumeCheck.RunAsync(image);
+        Assert.True(report.Verdict == CheckVerdict.Clean, Describe(report));
+        Assert.Equal(11u, report.UsedInodes);
+        long kept = GC.GetTotalMemory(forceFullCollection: true);
+        Assert.True(kept < 128 << 20, $"{kept} bytes are kept");
+    }
+
     private static string Describe(CheckReport report) => $"{report.Verdict}\n{string.Join('\n', report.Problems)}";
 
     private static string Shorten(string text)

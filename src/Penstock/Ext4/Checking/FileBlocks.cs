@@ -30,7 +30,7 @@ internal sealed class FileBlocks(CheckRun run, int most)
         return _found;
     }
 
-    private bool IsFull => _found.Count >= most || _mapBlocks >= most;
+    private bool IsFull => _found.Count >= most || _mapBlocks > most + ExtentHeader.MaxDepth;
 
     private async ValueTask AddNodeAsync(byte[] node, int depth)
     {

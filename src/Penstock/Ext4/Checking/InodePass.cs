@@ -6,7 +6,7 @@ namespace Penstock.Ext4.Checking;
 /// <summary>Pass 1: every inode of every table, in several activities, a group at a time.</summary>
 internal sealed class InodePass(CheckRun run)
 {
-    private const int ChunkBytes = 256 << 10;
+    private const int ChunkBytes = 1 << 20;
 
     private int _nextGroup = -1;
     private long _largeFiles;
