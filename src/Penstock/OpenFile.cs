@@ -193,6 +193,7 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
         if (Interlocked.Exchange(ref _isClosed, 1) == 0)
         {
             await Inode.FileSystem.Inodes.ReleaseAsync(Inode).ConfigureAwait(false);
+            await CloseDeviceAsync().ConfigureAwait(false);
         }
     }
 

@@ -1,9 +1,5 @@
-using Penstock.Caching;
 using Penstock.Cli.Naming;
 using Penstock.Cli.Output;
-using Penstock.Devices;
-using Penstock.Execution;
-using Penstock.Files.Raw;
 
 namespace Penstock.Cli.Measuring;
 
@@ -45,16 +41,8 @@ internal sealed class OpenFileTarget : BenchTarget
     /// <summary>Opens a file of the host as the engine opens an image. It must have its length already: a device does not grow.</summary>
     public static async ValueTask<OpenFileTarget> OpenHostAsync(string path, IoOptions options)
     {
-        BlockDevice device = await DeviceOpener.OpenAsync(path, new DeviceOptions());
-        var fileSystem = new RawFileSystem(device, PageCache.GetShared(Scheduler.Default));
-        var file = new OpenFile(fileSystem.Inode, FileAccess.ReadWrite, options);
-        return new OpenFileTarget(file, $"file of the host on {device.Description}", CloseAsync);
-
-        async ValueTask CloseAsync()
-        {
-            await fileSystem.DisposeAsync();
-            await device.DisposeAsync();
-        }
+        OpenFile file = await OpenFile.OpenDeviceAsync(path, FileAccess.ReadWrite, options);
+        return new OpenFileTarget(file, $"file of the host on {file.DeviceDescription}", static () => ValueTask.CompletedTask);
     }
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, long offset) => _file.ReadAsync(buffer, offset);

@@ -60,6 +60,29 @@ public sealed class KernelUseTests : IDisposable
         await (await DeviceOpener.OpenAsync(loop, new DeviceOptions())).DisposeAsync();
     }
 
+    [Fact]
+    public async Task A_raw_disk_opened_as_a_file_has_what_was_written_in_each_mode()
+    {
+        string loop = Attach();
+        using var memory = new AlignedBuffer(64 << 10);
+        new Random(2).NextBytes(memory.GetSpan());
+        await using (OpenFile disk = await OpenFile.OpenDeviceAsync(loop))
+        {
+            Assert.Equal(16 << 20, disk.Length);
+            Assert.Equal(memory.Length, await disk.WriteAsync(memory.Memory, 1 << 20, IoOptions.Direct));
+            Assert.Equal(10_000, await disk.WriteAsync(memory.Memory[..10_000], 5_000_001));
+            byte[] read = new byte[5000];
+            Assert.Equal(read.Length, await disk.ReadAsync(read, (1 << 20) + 3));
+            Assert.True(memory.GetSpan().Slice(3, read.Length).SequenceEqual(read));
+            await disk.FlushAsync();
+        }
+
+        Detach(loop);
+        byte[] image = await File.ReadAllBytesAsync(_image);
+        Assert.True(image.AsSpan(1 << 20, memory.Length).SequenceEqual(memory.GetSpan()));
+        Assert.True(image.AsSpan(5_000_001, 10_000).SequenceEqual(memory.GetSpan()[..10_000]));
+    }
+
     [Theory]
     [InlineData(false, 512)]
     [InlineData(true, 512)]

@@ -82,6 +82,8 @@ internal sealed class RawFileSystem : FileSystem
     public override async ValueTask DisposeAsync()
     {
         IoFault fault = await Inode.Pages!.WriteBackAsync(0, long.MaxValue).ConfigureAwait(false);
+        IoFault lost = await FileSystemWriteback.DropAsync(this).ConfigureAwait(false);
+        fault = fault == IoFault.None ? lost : fault;
         if (fault != IoFault.None)
         {
             throw new DeviceException(fault, Device.Name, "the cached data could not be written back");
