@@ -43,7 +43,6 @@ internal static class AllMutants
         Of(Rule.SyncFlushesDevice, "a sync does not flush the device", "power-loss"),
         Of(Rule.SyncErrorWins, "an error of a sync is dropped, the count returned", "power-loss"),
         Of(Rule.MarkedDirtyBeforeFirstChange, "a volume is changed while it says that it is clean", "power-loss"),
-        Of(Rule.FreedBlocksWaitForCommit, "freed blocks are free before the change that freed them is durable", "power-loss"),
         Of(Rule.WritebackErrorReachesEveryOpenFile, "an error of writeback is told to one open file only", "two-openers"),
         Of(Rule.HoleInLastBlockIsInside, "a direct read takes a hole in the last block for the end", "mix-extents", "mix"),
         Of(Rule.ReadEndsAtSize, "a direct read counts what lies beyond the end in the last sector", "partial-last-block"),
@@ -59,14 +58,16 @@ internal static class AllMutants
         new("founding-patch", "the design of the founding patch, before anything in it was corrected", FoundingScenarios, FoundingRules),
     ];
 
-    /// <summary>What the patch of 2003 did not have, or had in another way: section 2 of the semantics, as far as it can be switched off.</summary>
+    /// <summary>
+    /// What the patch of 2003 did not have, or had in another way: section 2 of the semantics, as far as it can be switched off. Pages are invalidated
+    /// once, at submission, as its asynchronous writes did.
+    /// </summary>
     private static Rule[] FoundingRules =>
     [
         Rule.ExtendingWriteHoldsLock,
         Rule.PartialLastBlockIsInside,
         Rule.HoleInLastBlockIsInside,
         Rule.SizeAfterCompletion,
-        Rule.InvalidateBeforeWrite,
         Rule.InvalidateAfterWrite,
         Rule.PunchDrainsGate,
         Rule.FillSharesInvalidationLock,
@@ -79,7 +80,6 @@ internal static class AllMutants
         Rule.SyncErrorWins,
         Rule.WritebackErrorReachesEveryOpenFile,
         Rule.WritebackAlwaysWaits,
-        Rule.HoleAllocatedUnwritten,
         Rule.AlignmentCheckedFirst,
         Rule.BufferedWriteWaitsForDirectIo,
     ];

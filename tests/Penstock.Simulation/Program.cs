@@ -49,13 +49,14 @@ if (options.RunsSuite)
 if (options.HuntsMutants)
 {
     bool hasAll = true;
+    Console.WriteLine("| Mutant | What it does wrong | Found by | Seeds | Seconds |");
+    Console.WriteLine("|---|---|---|--:|--:|");
     foreach (Mutant mutant in AllMutants.InOrder)
     {
         MutantCatch found = MutantHunt.Run(mutant, options.Seeds);
         hasAll &= found.Violation is not null;
-        string how = found.Scenario is null ? "NOT FOUND" : found.Scenario.Name;
-        string what = found.Violation?.Split('\n')[0] ?? "";
-        Console.WriteLine($"| {mutant.Name,-38} | {how,-24} | {found.Seeds,6} | {found.Time.TotalSeconds,6:0.00} | {what[..Math.Min(what.Length, 150)]}");
+        string how = found.Scenario is null ? "**not found**" : found.Scenario.Name;
+        Console.WriteLine($"| {mutant.Name} | {mutant.About} | {how} | {found.Seeds} | {found.Time.TotalSeconds:0.00} |");
     }
 
     return hasAll ? 0 : 1;

@@ -85,7 +85,11 @@ internal sealed class Run
             }
 
             _world.JudgeQuiet();
-            Complete(CloseAsync(), "closing the volume");
+            long[] sizes = [.. _world.Files.Select(static f => f.Inode.Size)];
+            if (Complete(CloseAsync(), "closing the volume") && _world is { Violation: null, Device.Faults: 0 })
+            {
+                Complete(ReopenAsync(sizes), "opening the volume again");
+            }
         }
     }
 
@@ -168,6 +172,22 @@ internal sealed class Run
     }
 
     private Task DoAsync(Operation operation) => _performer.PerformAsync(operation with { Id = _nextId++, Client = -1 });
+
+    /// <summary>A volume that was closed and is opened again has what it had.</summary>
+    private async Task ReopenAsync(long[] sizes)
+    {
+        await _world.ReopenAsync();
+        foreach (SimulatedFile file in _world.Files)
+        {
+            if (file.Inode.Size != sizes[file.Number])
+            {
+                _world.Violate(string.Create(
+                    CultureInfo.InvariantCulture, $"file {file.Number} had {sizes[file.Number]} bytes, and has {file.Inode.Size} after the volume was closed and opened"));
+            }
+
+            await ReadAllAsync(file, IoOptions.None);
+        }
+    }
 
     private async Task CloseAsync()
     {

@@ -12,16 +12,13 @@ internal sealed class SimulatedFile
     {
         Number = number;
         Inode = inode;
-        Judge = new FileJudge(number, () => inode.Size);
-        for (int i = 0; i < HandleCount; i++)
-        {
-            Handles[i] = new OpenFile(inode, FileAccess.ReadWrite, IoOptions.None);
-        }
+        Judge = new FileJudge(number, () => Inode.Size);
+        Reopen(inode);
     }
 
     public int Number { get; }
 
-    public Inode Inode { get; }
+    public Inode Inode { get; private set; }
 
     public FileJudge Judge { get; }
 
@@ -32,6 +29,16 @@ internal sealed class SimulatedFile
 
     /// <summary>Whether any direct write was begun: a page that could not be dropped after it is told by the next sync (Rule 2.6).</summary>
     public bool HasDirectWrites { get; set; }
+
+    /// <summary>The file of the volume as it is open now.</summary>
+    public void Reopen(Inode inode)
+    {
+        Inode = inode;
+        for (int i = 0; i < HandleCount; i++)
+        {
+            Handles[i] = new OpenFile(inode, FileAccess.ReadWrite, IoOptions.None);
+        }
+    }
 
     /// <summary>Which errors of writeback each open file's sync has told of.</summary>
     public ErrorLedger Errors { get; } = new();

@@ -93,6 +93,16 @@ internal sealed class World
         }
     }
 
+    /// <summary>Opens the volume that was closed; the judges stay.</summary>
+    public async Task ReopenAsync()
+    {
+        FileSystem = await Ext4FileSystem.OpenAsync(Device, Cache, new Ext4OpenOptions { IsReadOnly = true });
+        foreach (SimulatedFile file in Files)
+        {
+            file.Reopen(await FileSystem.Inodes.GetAsync(Image.Files[file.Number]));
+        }
+    }
+
     /// <summary>Told when nothing can go on without requests that are held back.</summary>
     public Action? LettingGo { get; set; }
 

@@ -43,7 +43,8 @@ public sealed class SimulatorTests
     {
         // Two rules stand behind each other, and only both together are missed: a truncate's zeroed tail, and the gap. The third hides in the wait
         // of a writeback whose start fails, of which no caller can see more than that it fails.
-        Rule[] exempt = [Rule.None, Rule.TailIsZeroed, Rule.WritebackAlwaysWaits];
+        // The last takes a loss of power on a volume with a journal; the allocator's own tests miss it.
+        Rule[] exempt = [Rule.None, Rule.TailIsZeroed, Rule.WritebackAlwaysWaits, Rule.FreedBlocksWaitForCommit];
         Rule[] alone = [.. AllMutants.InOrder.Where(m => m.Rules.Length == 1).Select(m => m.Rules[0])];
         Assert.Empty(Enum.GetValues<Rule>().Except(exempt).Except(alone));
     }
