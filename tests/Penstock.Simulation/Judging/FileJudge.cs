@@ -316,9 +316,11 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
         const int Enough = 6;
         foreach (WriteRecord record in _floating)
         {
-            for (start = 0; start < record.Length; start++)
+            // Fewer bytes than this, at the end of an append for example, may be anybody's: a wrong place is worse than none.
+            long least = Math.Min(record.Length, Enough);
+            for (start = 0; start <= record.Length - least; start++)
             {
-                if (Tag.Match(bytes, record.Number, start) >= Math.Min(record.Length - start, Enough))
+                if (Tag.Match(bytes, record.Number, start) >= least)
                 {
                     return record;
                 }
