@@ -1,5 +1,6 @@
 using Penstock;
 using Penstock.Bench;
+using Penstock.Bench.Comparing;
 
 return args switch
 {
@@ -8,11 +9,14 @@ return args switch
         image, path, args.Length > 3 ? int.Parse(args[3]) : 32, args.Length > 4 ? double.Parse(args[4]) : 5,
         args.Contains("--inline") ? IoOptions.ContinueOnReapingThread : IoOptions.None),
     ["check", var image] => await VolumeChecks.RunAsync(image),
+    ["compare", .. var options] => await Comparison.RunAsync(options),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Penstock.Bench device FILE [DEPTH] [--arena]\n       Penstock.Bench file IMAGE PATH [DEPTH] [SECONDS]\n       Penstock.Bench check IMAGE");
+    Console.Error.WriteLine(
+        "usage: Penstock.Bench device FILE [DEPTH] [--arena]\n       Penstock.Bench file IMAGE PATH [DEPTH] [SECONDS] [--inline]\n"
+        + "       Penstock.Bench check IMAGE\n       bench/compare [OPTIONS]");
     return 2;
 }
