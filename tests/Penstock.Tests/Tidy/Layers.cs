@@ -5,7 +5,7 @@ namespace Penstock.Tests.Tidy;
 /// <summary>Dependencies point down only: the table of ARCHITECTURE.md, and the few knots in it that are deliberate.</summary>
 internal static partial class Layers
 {
-    private const string Base = "Faults Execution Memory";
+    private const string Base = "Faults Checksums Execution Memory";
     private const string Middle = $"{Base} Locking Devices Mapping";
     private const string Upper = $"{Middle} Journal Caching DirectIO";
 
@@ -13,6 +13,7 @@ internal static partial class Layers
     private static readonly Dictionary<string, string> s_rooms = new(StringComparer.Ordinal)
     {
         ["Faults"] = "",
+        ["Checksums"] = "",
         ["Execution"] = "Faults Memory",
         ["Memory"] = "Faults Execution",
         ["Locking"] = Base,
@@ -29,7 +30,8 @@ internal static partial class Layers
     /// <summary>The rooms of ext4 that stand on nothing: pure bytes.</summary>
     private static readonly Dictionary<string, string> s_formatRooms = new(StringComparer.Ordinal)
     {
-        ["Ext4/Format"] = "Faults Mapping Files",
+        ["Ext4/Format"] = "Faults Checksums Mapping Files",
+        ["Journal/Format"] = "Faults Checksums",
     };
 
     /// <summary>Arrows that point up on purpose: the room, and the full names it may use.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Penstock.Ext4.Format;
+using Penstock.Journal.Format;
 
 namespace Penstock.Ext4.Checking;
 
@@ -84,7 +85,7 @@ internal static class JournalCheck
     private static string? FindFault(ReadOnlySpan<byte> block, int blockSize, ulong available)
     {
         uint type = Get(block, 4);
-        if (Get(block, 0) != JournalSuperblock.Magic || type is not (JournalSuperblock.Version1 or JournalSuperblock.Version2))
+        if (Get(block, 0) != LogBlockHeader.Magic || type is not (JournalSuperblock.Version1 or JournalSuperblock.Version2))
         {
             return $"h_magic is 0x{Get(block, 0):x8}, h_blocktype {type}";
         }

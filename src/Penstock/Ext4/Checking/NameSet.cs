@@ -28,7 +28,7 @@ internal sealed class NameSet
     /// <summary>Adds a name; false if it is there.</summary>
     public bool Add(ReadOnlySpan<byte> name)
     {
-        uint hash = Format.Crc32C.Append(0, name);
+        uint hash = Crc32C.Append(0, name);
         int slot = (int)(hash % Slots);
         for (int i = _heads[slot]; i != 0; i = _nexts[i - 1])
         {

@@ -1,4 +1,5 @@
 using Penstock.Ext4.Format;
+using Penstock.Journal.Format;
 
 namespace Penstock.Ext4.Making;
 

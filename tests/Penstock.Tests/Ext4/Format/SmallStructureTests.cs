@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Penstock.Tests.Ext4.Format;
 
-/// <summary>The mmp block, blocks of the orphan file, and the journal's superblock.</summary>
+/// <summary>The mmp block, blocks of the orphan file, and quota entries.</summary>
 public sealed class SmallStructureTests
 {
     private static readonly MetadataChecksum Checksum = new(true, 5);
@@ -56,68 +56,6 @@ public sealed class SmallStructureTests
     }
 
     [Fact]
-    public void The_journal_superblock_lies_where_the_format_says()
-    {
-        JournalSuperblock journal = JournalSuperblock.Create(4096, 0x2000, Guid.Parse("01020304-0506-0708-090a-0b0c0d0e0f10"));
-        journal.Sequence = 0x11;
-        journal.Start = 0x22;
-        journal.ErrorNumber = 0x33;
-        journal.Features = JournalFeatures.Revoke;
-        journal.FastCommitBlocks = 0x44;
-        journal.Head = 0x55;
-        byte[] raw = Bytes(journal);
-        Assert.Equal(
-            "C03B3998" + "00000004" + "00000000" + "00001000" + "00002000" + "00000001" + "00000011" + "00000022" + "00000033" + "00000000"
-            + "00000001" + "00000000" + "0102030405060708090A0B0C0D0E0F10" + "00000001",
-            Convert.ToHexString(raw[..0x44]));
-        Assert.Equal("00000000" + "00000044" + "00000055", Convert.ToHexString(raw[0x50..0x5C]));
-        Assert.True(Parse(raw).NeedsRecovery);
-    }
-
-    [Fact]
-    public void Every_bit_of_a_checked_journal_superblock_counts()
-    {
-        JournalSuperblock journal = JournalSuperblock.Create(4096, 0x2000, Guid.Empty);
-        journal.Features = JournalFeatures.ChecksumV3;
-        journal.ChecksumType = JournalSuperblock.Crc32CChecksumType;
-        byte[] raw = Bytes(journal);
-        Assert.False(Parse(raw).NeedsRecovery);
-        for (int bit = 0; bit < raw.Length * 8; bit++)
-        {
-            // Clearing the very bits that say there is a checksum hides it; nothing can help that.
-            byte[] damaged = (byte[])raw.Clone();
-            damaged[bit / 8] ^= (byte)(1 << (bit % 8));
-            if (bit / 8 is not (>= 0x28 and < 0x2C or >= 4 and < 8))
-            {
-                Assert.Throws<CorruptVolumeException>(() => Parse(damaged));
-            }
-        }
-    }
-
-    public static TheoryData<string, int, byte> JournalDamages => new()
-    {
-        { "h_magic", 0, 0 }, { "h_blocktype", 7, 5 }, { "s_blocksize", 0x0E, 8 }, { "s_maxlen", 0x10, 1 }, { "s_first", 0x17, 0 },
-        { "s_first", 0x14, 1 }, { "s_start", 0x1C, 1 },
-    };
-
-    [Theory]
-    [MemberData(nameof(JournalDamages))]
-    public void Damage_of_a_journal_superblock_is_named(string field, int offset, byte value)
-    {
-        byte[] raw = Bytes(JournalSuperblock.Create(4096, 0x2000, Guid.Empty));
-        raw[offset] = value;
-        Assert.Equal(field, Assert.Throws<CorruptVolumeException>(() => Parse(raw)).Field);
-    }
-
-    [Fact]
-    public void Unknown_features_of_a_journal_are_refused()
-    {
-        byte[] raw = Bytes(JournalSuperblock.Create(4096, 0x2000, Guid.Empty));
-        raw[0x28] = 0x80;
-        Assert.Throws<UnsupportedFeatureException>(() => Parse(raw));
-    }
-
-    [Fact]
     public void A_quota_entry_lies_where_the_format_says()
     {
         byte[] raw = new byte[QuotaEntry.Size];
@@ -142,15 +80,6 @@ public sealed class SmallStructureTests
 
         Assert.Equal(1, file[(block * 1024) + 8]);
         Assert.Equal(new QuotaEntry(0x01020304, 2, 3), QuotaEntry.Read(file.AsSpan((int)(block * 1024) + 16)));
-    }
-
-    private static JournalSuperblock Parse(byte[] raw) => JournalSuperblock.Parse(raw, 4096, 0x2000, "inode 8");
-
-    private static byte[] Bytes(JournalSuperblock journal)
-    {
-        byte[] raw = new byte[JournalSuperblock.Size];
-        journal.WriteTo(raw);
-        return raw;
     }
 
     private static void AssertEveryBitCounts(byte[] sound, Action<byte[]> parse)

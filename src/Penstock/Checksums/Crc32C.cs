@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 
-namespace Penstock.Ext4.Format;
+namespace Penstock;
 
 /// <summary>
 /// CRC-32C (Castagnoli) as ext4 and its journal use it: the register is neither inverted before nor after a step, so that a

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Penstock.Ext4.Format;
+namespace Penstock;
 
 /// <summary>The text of a value that broke its rule: put together only once the rule is broken, so that a check that holds costs no memory.</summary>
 [InterpolatedStringHandler]

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Penstock.Ext4.Format;
+namespace Penstock;
 
 /// <summary>One rule about one field of a structure: what every parser of this folder asks before it hands a value on.</summary>
 internal static class FormatCheck

@@ -1,6 +1,4 @@
-using System.Buffers.Binary;
-
-namespace Penstock.Ext4.Format;
+namespace Penstock.Journal.Format;
 
 /// <summary>
 /// The first block of a journal (journal_superblock_t), big-endian like all of it. It keeps its own copy of the bytes.
@@ -9,16 +7,20 @@ namespace Penstock.Ext4.Format;
 internal sealed class JournalSuperblock
 {
     public const int Size = 1024;
-    public const uint Magic = 0xC03B3998;
-    public const uint Version1 = 3;
-    public const uint Version2 = 4;
+    public const uint Version1 = (uint)LogBlockType.SuperblockV1;
+    public const uint Version2 = (uint)LogBlockType.SuperblockV2;
     public const byte Crc32CChecksumType = 4;
+
+    /// <summary>The most volumes that may share an external journal.</summary>
+    public const int MaxUsers = 48;
 
     /// <summary>A journal of fewer blocks is refused by Linux.</summary>
     public const uint MinBlocks = 1024;
 
     private const int ChecksumOffset = 0xFC;
+    private const int UsersOffset = 0x100;
     private const string Structure = "journal superblock";
+    private const JournalFeatures BothChecksums = JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3;
 
     private readonly byte[] raw;
 
@@ -28,7 +30,7 @@ internal sealed class JournalSuperblock
     public static JournalSuperblock Create(int blockSize, uint length, Guid uuid)
     {
         var made = new JournalSuperblock(new byte[Size]);
-        made.Put(0x00, Magic); // h_magic
+        made.Put(0x00, LogBlockHeader.Magic); // h_magic
         made.Put(0x04, Version2); // h_blocktype
         made.Put(0x0C, (uint)blockSize); // s_blocksize
         made.Put(0x10, length); // s_maxlen
@@ -50,25 +52,32 @@ internal sealed class JournalSuperblock
     {
         var parsed = new JournalSuperblock(bytes[..Size].ToArray());
         uint magic = parsed.Get(0x00);
-        FormatCheck.Require(magic == Magic, Structure, location, "h_magic", $"0x{magic:x8}, expected 0x{Magic:x8}");
+        FormatCheck.Require(magic == LogBlockHeader.Magic, Structure, location, "h_magic", $"0x{magic:x8}, expected 0x{LogBlockHeader.Magic:x8}");
         uint type = parsed.Get(0x04);
         FormatCheck.Require(type is Version1 or Version2, Structure, location, "h_blocktype", $"{type}, expected 3 or 4");
         FormatCheck.Require(parsed.BlockSize == blockSize, Structure, location, "s_blocksize", $"{parsed.BlockSize}, expected {blockSize}");
-        if ((parsed.Features & ~JournalFeatures.Known) != 0)
-        {
-            throw new UnsupportedFeatureException([$"0x{(uint)(parsed.Features & ~JournalFeatures.Known):x}"], "the journal has features that are not known");
-        }
-
+        parsed.RequireSoundChecksums(location);
+        parsed.RequireKnown();
         uint length = parsed.Length;
         FormatCheck.Require(length >= 2 && length <= availableBlocks, Structure, location, "s_maxlen", $"{length}, the journal has {availableBlocks} blocks");
         FormatCheck.Require(parsed.First >= 1 && parsed.First < length, Structure, location, "s_first", $"{parsed.First}, s_maxlen is {length}");
         bool isStartPossible = parsed.Start == 0 || (parsed.Start >= parsed.First && parsed.Start < length);
         FormatCheck.Require(isStartPossible, Structure, location, "s_start", $"{parsed.Start}, expected 0 or {parsed.First} to {length - 1}");
-        uint computed = parsed.ComputeChecksum();
-        FormatCheck.Require(
-            !parsed.HasChecksum || parsed.StoredChecksum == computed, Structure, location, "s_checksum",
-            $"0x{parsed.StoredChecksum:x8}, computed 0x{computed:x8}");
         return parsed;
+    }
+
+    /// <summary>s_users: whether a volume is among those that an external journal serves.</summary>
+    public bool IsUsedBy(Guid volume)
+    {
+        for (int i = 0; i < Math.Min(UserCount, MaxUsers); i++)
+        {
+            if (new Guid(raw.AsSpan(UsersOffset + (i * LogFormat.UuidSize), LogFormat.UuidSize), bigEndian: true) == volume)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Puts the checksum right, if the journal has one, and copies the bytes out.</summary>
@@ -120,7 +129,11 @@ internal sealed class JournalSuperblock
     }
 
     /// <summary>s_feature_compat.</summary>
-    public uint CompatFeatures => IsVersion2 ? Get(0x24) : 0;
+    public JournalCompatFeatures CompatFeatures
+    {
+        get => IsVersion2 ? (JournalCompatFeatures)Get(0x24) : 0;
+        set => Put(0x24, (uint)value);
+    }
 
     /// <summary>s_feature_incompat.</summary>
     public JournalFeatures Features
@@ -156,7 +169,7 @@ internal sealed class JournalSuperblock
         set => Put(0x58, value);
     }
 
-    public bool HasChecksum => (Features & (JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3)) != 0;
+    public bool HasChecksum => (Features & BothChecksums) != 0;
 
     public uint StoredChecksum => Get(ChecksumOffset);
 
@@ -168,7 +181,33 @@ internal sealed class JournalSuperblock
 
     private bool IsVersion2 => Get(0x04) == Version2;
 
-    private uint Get(int offset) => BinaryPrimitives.ReadUInt32BigEndian(raw.AsSpan(offset));
+    private void RequireKnown()
+    {
+        JournalFeatures unknown = Features & ~JournalFeatures.Known;
+        uint readOnlyCompat = IsVersion2 ? Get(0x2C) : 0; // s_feature_ro_compat: none is known
+        if (unknown != 0 || readOnlyCompat != 0)
+        {
+            throw new UnsupportedFeatureException([$"0x{(uint)unknown | readOnlyCompat:x}"], "the journal has features that are not known");
+        }
+    }
 
-    private void Put(int offset, uint value) => BinaryPrimitives.WriteUInt32BigEndian(raw.AsSpan(offset), value);
+    private void RequireSoundChecksums(string location)
+    {
+        bool isOneKind = (Features & BothChecksums) != BothChecksums && (!HasChecksum || (CompatFeatures & JournalCompatFeatures.Checksum) == 0);
+        FormatCheck.Require(isOneKind, Structure, location, "s_feature_incompat", $"0x{(uint)Features:x}: more than one kind of checksums");
+        if (!HasChecksum)
+        {
+            return;
+        }
+
+        uint computed = ComputeChecksum();
+        FormatCheck.Require(
+            StoredChecksum == computed, Structure, location, "s_checksum", $"0x{StoredChecksum:x8}, computed 0x{computed:x8}");
+        FormatCheck.Require(
+            ChecksumType == Crc32CChecksumType, Structure, location, "s_checksum_type", $"{ChecksumType}, expected {Crc32CChecksumType}");
+    }
+
+    private uint Get(int offset) => BigEndian.U32(raw, offset);
+
+    private void Put(int offset, uint value) => BigEndian.U32(raw, offset, value);
 }

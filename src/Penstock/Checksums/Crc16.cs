@@ -1,4 +1,4 @@
-namespace Penstock.Ext4.Format;
+namespace Penstock;
 
 /// <summary>CRC-16 (reflected polynomial 0xA001), the group descriptor checksum of <c>uninit_bg</c> volumes.</summary>
 internal static class Crc16
