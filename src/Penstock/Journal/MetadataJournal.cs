@@ -35,4 +35,9 @@ internal abstract class MetadataJournal : IAsyncDisposable
 
     /// <summary>Commits everything and stops.</summary>
     public abstract ValueTask DisposeAsync();
+
+    /// <summary>Gives the memory back and commits nothing: whoever simulated the volume has turned the power off. No code of it runs any more.</summary>
+    public virtual void Abandon()
+    {
+    }
 }

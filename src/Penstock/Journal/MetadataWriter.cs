@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Penstock.Devices;
 using Penstock.Execution;
@@ -96,7 +95,6 @@ internal sealed class MetadataWriter : IDeviceRequestOwner, IDisposable
 
     public void Dispose()
     {
-        Debug.Assert(_idle.Count == MaxInFlight, "Memory is freed when no request is in flight.");
         foreach (Slot slot in _slots)
         {
             ((IDisposable?)slot.Memory)?.Dispose();

@@ -36,5 +36,8 @@ internal sealed class ReadOnlyJournal(VolumeMetadataCache cache, string reason) 
     /// <inheritdoc/>
     public override ValueTask DisposeAsync() => cache.DisposeAsync();
 
+    /// <inheritdoc/>
+    public override void Abandon() => cache.Abandon();
+
     private FileSystemException CreateRefusal() => new(IoFault.ReadOnly, $"{cache.Device.Name}: read-only ({reason})");
 }

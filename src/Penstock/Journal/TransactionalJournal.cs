@@ -203,12 +203,20 @@ internal abstract class TransactionalJournal : MetadataJournal
         }
     }
 
+    /// <inheritdoc/>
+    public override void Abandon()
+    {
+        _alarm.Dispose();
+        DisposeStore();
+        VolumeCache.Abandon();
+    }
+
     /// <summary>
     /// Brings a closed transaction, none of whose handles is open, to stable storage. What could not be written stays dirty. One call at a time.
     /// </summary>
     protected abstract ValueTask<StoreOutcome> StoreAsync(TransactionId transaction);
 
-    /// <summary>Frees what the mode holds. No store is in progress.</summary>
+    /// <summary>Frees what the mode holds. No store is in progress, or the device is gone.</summary>
     protected abstract void DisposeStore();
 
     internal void RequireNotAborted()

@@ -341,6 +341,17 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
         }
     }
 
+    /// <summary>Frees the memory, whoever uses it: the device is gone, and no code of the volume runs any more.</summary>
+    public void Abandon()
+    {
+        lock (_latch)
+        {
+            _isDisposed = true;
+            _table.Clear();
+            _frames.Dispose();
+        }
+    }
+
     private static void Require(bool condition, int rule, string problem, MetadataBlock block)
     {
         if (!condition)

@@ -47,7 +47,7 @@ public sealed class RingMountTests : IDisposable
 
     private static void Use(Action<MountedVolume> use) => MountedVolume.Use("mkfs.ext4", v =>
     {
-        Assert.Contains("penstock-fuse-r", v.Run("cat /proc/[0-9]*/task/*/comm 2>/dev/null | sort -u; true"), StringComparison.Ordinal);
+        Assert.Contains("penstock-fuse-r", v.Run("(cat /proc/[0-9]*/task/*/comm 2>/dev/null || true) | sort -u"), StringComparison.Ordinal);
         use(v);
     });
 }

@@ -62,6 +62,7 @@ internal sealed class PowerLoss(World world, int number)
         }
         finally
         {
+            fileSystem.Journal.Abandon();
             pages.Abandon();
         }
     }

@@ -41,7 +41,7 @@ internal sealed class Run
         }
 
         var result = new RunResult(world.Violation, world.Trace.Hash, run._performer.Done, world.Scheduler.Steps, world.Trace.Lines);
-        world.Cache.Abandon();
+        world.Abandon();
         world.Device.Content.Recycle();
         return result;
     }

@@ -93,6 +93,13 @@ internal sealed class World
         }
     }
 
+    /// <summary>The run is over, wherever it stands: all native memory is given back.</summary>
+    public void Abandon()
+    {
+        Cache.Abandon();
+        FileSystem?.Journal.Abandon();
+    }
+
     /// <summary>Opens the volume that was closed; the judges stay.</summary>
     public async Task ReopenAsync()
     {
