@@ -68,12 +68,13 @@ internal static class SyncPath
             return;
         }
 
-        NoteStored(pages, isStored: true);
         try
         {
             Handle handle = await inode.FileSystem.Journal.BeginAsync(1).ConfigureAwait(false);
             try
             {
+                // Not before the handle is open: who sees that nothing is left to store commits the transaction that stores it.
+                NoteStored(pages, isStored: true);
                 await inode.StoreAsync(handle).ConfigureAwait(false);
             }
             finally

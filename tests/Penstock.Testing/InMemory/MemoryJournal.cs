@@ -1,4 +1,5 @@
 using Penstock.Devices;
+using Penstock.Execution;
 using Penstock.Journal;
 using Penstock.Mapping;
 
@@ -21,13 +22,25 @@ internal sealed class MemoryJournal(BlockDevice device, Action<VolumeBlock, ulon
     /// <summary>Whether reservations fail, as they do from the moment in which a journal is aborted.</summary>
     public bool RefusesReservations { get; set; }
 
+    /// <summary>The next handle begins when this has happened, as one does that waits for room.</summary>
+    public SharedEvent? HoldsBack { get; set; }
+
     public override MetadataCache Cache => throw new NotSupportedException("Metadata lives in memory only.");
 
     public override TransactionId Running => _running;
 
     public override bool IsAborted => _aborted != IoFault.None;
 
-    public override ValueTask<Handle> BeginAsync(int credits) => new(Begin(credits));
+    public override async ValueTask<Handle> BeginAsync(int credits)
+    {
+        if (HoldsBack is { } held)
+        {
+            HoldsBack = null;
+            await held.WaitAsync();
+        }
+
+        return Begin(credits);
+    }
 
     public override ValueTask<ReservedHandle> ReserveAsync(int credits) => RefusesReservations
         ? ValueTask.FromException<ReservedHandle>(new FileSystemException(IoFault.ReadOnly, "the journal is aborted"))

@@ -273,6 +273,33 @@ public sealed class WritebackTests
         });
     }
 
+    [Fact]
+    public void A_sync_that_overtakes_another_of_the_same_file_stores_what_that_one_has_not()
+    {
+        var fixture = new PagesFixture();
+        MemoryInode inode = fixture.CreateInode();
+        var room = new SharedEvent(fixture.Scheduler);
+        int stored = 0;
+        inode.DuringEndOfIo = () =>
+        {
+            stored++;
+            return ValueTask.CompletedTask;
+        };
+        fixture.Scheduler.Run(async () =>
+        {
+            await PagesFixture.WriteAsync(inode, PagesFixture.Pattern(4096, 4), 0);
+            Assert.Equal(IoFault.None, await inode.Pages!.WriteBackAsync(0, long.MaxValue));
+            fixture.Volume.MemoryJournal.HoldsBack = room;
+            Task held = SyncPath.FsyncAsync(inode, dataOnly: true, inode.Pages.Errors.Sample()).AsTask();
+            stored = 0;
+            await SyncPath.FsyncAsync(inode, dataOnly: true, inode.Pages.Errors.Sample());
+            Assert.False(held.IsCompleted);
+            Assert.Equal(1, stored);
+            room.Set();
+            await held;
+        });
+    }
+
     private static async Task FailOneWritebackAsync(PagesFixture fixture, MemoryInode inode)
     {
         await PagesFixture.WriteAsync(inode, PagesFixture.Pattern(4096, 4), 0);
