@@ -26,6 +26,12 @@ internal sealed class FlushLatch
     /// Looks at the outcome of a write-through. It flushes too, and its failure may have taken the one report of an
     /// earlier lost write away from the next flush.
     /// </summary>
-    public void Observe(DeviceOperation operation, IoFault fault) =>
-        _hasFailed |= operation == DeviceOperation.WriteThrough && fault == IoFault.DeviceFailed;
+    public void Observe(DeviceOperation operation, IoFault fault)
+    {
+        // Set, never recomputed: between the read and the write of "|=" another ring's failure would be lost.
+        if (operation == DeviceOperation.WriteThrough && fault == IoFault.DeviceFailed)
+        {
+            _hasFailed = true;
+        }
+    }
 }
