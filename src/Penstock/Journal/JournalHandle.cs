@@ -41,9 +41,10 @@ internal sealed class JournalHandle(TransactionalJournal journal) : Handle
     {
         Transaction transaction = Joined;
         journal.RequireNotAborted();
-        if (!_touched.Contains(block.Number))
+        bool isFirst = !_touched.Contains(block.Number);
+        if (isFirst)
         {
-            Spend(block);
+            Touch(block);
         }
 
         // The block's latch first: a commit that copies the block before this note finds it dirty again, one after it waits for the edit.
@@ -56,6 +57,14 @@ internal sealed class JournalHandle(TransactionalJournal journal) : Handle
         {
             edit.Dispose();
             throw;
+        }
+        finally
+        {
+            // After the block is counted as dirty: in between it takes room twice rather than none.
+            if (isFirst && !_isReserved)
+            {
+                journal.Spent();
+            }
         }
 
         return edit;
@@ -120,7 +129,7 @@ internal sealed class JournalHandle(TransactionalJournal journal) : Handle
         journal.Leave(transaction, unspent, _isReserved);
     }
 
-    private void Spend(MetadataBlock block)
+    private void Touch(MetadataBlock block)
     {
         if (_creditsLeft == 0)
         {
@@ -130,9 +139,5 @@ internal sealed class JournalHandle(TransactionalJournal journal) : Handle
 
         _touched.Add(block.Number);
         _creditsLeft--;
-        if (!_isReserved)
-        {
-            journal.Spent();
-        }
     }
 }

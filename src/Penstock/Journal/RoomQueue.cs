@@ -13,7 +13,11 @@ internal sealed class RoomQueue(VolumeMetadataCache cache, int limit)
 
     public bool HasWaiters => _waiters.Count > 0;
 
-    private int Used => cache.UnstableBlocks + Volatile.Read(ref _promised);
+    /// <summary>
+    /// Promises first: a credit that becomes a dirty block meanwhile (counted as the latter before it is <see cref="Spent"/>) is counted twice, never
+    /// left out.
+    /// </summary>
+    private int Used => Volatile.Read(ref _promised) + cache.UnstableBlocks;
 
     /// <summary>Takes the credits if there is room and nobody waits.</summary>
     public bool TryTake(int credits)
@@ -35,7 +39,7 @@ internal sealed class RoomQueue(VolumeMetadataCache cache, int limit)
         return waiter;
     }
 
-    /// <summary>A promised credit became a dirty block. Any thread, without the latch.</summary>
+    /// <summary>A promised credit became a dirty block, and is counted as one. Any thread, without the latch.</summary>
     public void Spent() => Interlocked.Decrement(ref _promised);
 
     public void GiveBack(int credits)
