@@ -6,7 +6,10 @@ namespace Penstock.Fuse.Mounting;
 /// The inodes whose references the kernel has given back and that are being released: those without names are deleted by it, which takes
 /// time. FORGET has no reply, so nobody waits for this by itself; who needs the space does.
 /// </summary>
-internal sealed class ForgottenInodes(FileSystem fileSystem, Action<Exception>? onDefect)
+/// <param name="fileSystem">Whose inodes they are.</param>
+/// <param name="freed">Called after each deletion, before those who wait for it go on.</param>
+/// <param name="onDefect">Told of what is no fault of the volume.</param>
+internal sealed class ForgottenInodes(FileSystem fileSystem, Action freed, Action<Exception>? onDefect)
 {
     /// <summary>A small file is freed sooner than another thread is woken for it; a large one would hold up the reader of requests.</summary>
     private const ulong MostSectorsToFreeHere = 16 * 1024 * 1024 / 512;
@@ -86,6 +89,7 @@ internal sealed class ForgottenInodes(FileSystem fileSystem, Action<Exception>? 
     {
         if (deleted is not null)
         {
+            freed();
             lock (_lock)
             {
                 _deletions.Remove(deleted.Task);

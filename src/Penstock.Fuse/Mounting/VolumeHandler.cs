@@ -36,7 +36,7 @@ internal sealed partial class VolumeHandler : FuseHandler
         _root = root;
         _nodes = new NodeTable(root);
         _options = options;
-        _forgotten = new ForgottenInodes(_fileSystem, options.OnDefect);
+        _forgotten = new ForgottenInodes(_fileSystem, NoteFreed, options.OnDefect);
     }
 
     /// <summary>Files that the kernel has open.</summary>
@@ -57,7 +57,6 @@ internal sealed partial class VolumeHandler : FuseHandler
     {
         if (_nodes.Forget(node, lookups) is { } inode)
         {
-            NoteFreed();
             _forgotten.Release(inode);
         }
     }
