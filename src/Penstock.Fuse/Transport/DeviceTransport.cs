@@ -32,7 +32,7 @@ internal sealed unsafe class DeviceTransport : FuseTransport
     private volatile bool _isHosted;
     private int _running;
     private int _isWidened;
-    private int _end = (int)FuseEnd.Unmounted;
+    private FuseEnd _end = FuseEnd.Unmounted;
 
     /// <param name="device">An open /dev/fuse on which a mount was made; closed with this.</param>
     /// <param name="buffers">Where requests are received.</param>
@@ -179,7 +179,7 @@ internal sealed unsafe class DeviceTransport : FuseTransport
         reader.Dispose();
         if (error != Errno.ENODEV.Value)
         {
-            Volatile.Write(ref _end, (int)(error == Errno.ECONNABORTED.Value ? FuseEnd.Aborted : FuseEnd.Failed));
+            _end = error == Errno.ECONNABORTED.Value ? FuseEnd.Aborted : FuseEnd.Failed;
         }
 
         OneEnded();
@@ -189,7 +189,7 @@ internal sealed unsafe class DeviceTransport : FuseTransport
     {
         if (Interlocked.Decrement(ref _running) == 0)
         {
-            _sink!.Ended((FuseEnd)Volatile.Read(ref _end));
+            _sink!.Ended(_end);
         }
     }
 

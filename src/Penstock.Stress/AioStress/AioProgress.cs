@@ -9,7 +9,7 @@ internal sealed class AioProgress(CancellationToken cancellation)
     public CancellationToken Cancellation { get; } = cancellation;
 
     /// <summary>Bytes moved in this stage.</summary>
-    public long Bytes => Interlocked.Read(ref _bytes);
+    public long Bytes => Volatile.Read(ref _bytes);
 
     public AioStage Stage => (AioStage)Volatile.Read(ref _stage);
 

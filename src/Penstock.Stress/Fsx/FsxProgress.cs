@@ -14,10 +14,10 @@ internal sealed class FsxProgress(CancellationToken cancellation)
 
     public TimeSpan Elapsed => _clock.Elapsed;
 
-    public long Operations => Interlocked.Read(ref _operations);
+    public long Operations => Volatile.Read(ref _operations);
 
     /// <summary>Bytes that were written, read, copied or otherwise named.</summary>
-    public long Bytes => Interlocked.Read(ref _bytes);
+    public long Bytes => Volatile.Read(ref _bytes);
 
     /// <summary>Whether the failure was found and its log is being shrunk.</summary>
     public bool IsShrinking

@@ -36,7 +36,7 @@ internal sealed class PageArena
     public long Budget { get; }
 
     /// <summary>The bytes that slabs take now.</summary>
-    public long SlabBytes => Interlocked.Read(ref _slabBytes);
+    public long SlabBytes => Volatile.Read(ref _slabBytes);
 
     /// <summary>A free page, from a new slab if the budget has room for one; else null.</summary>
     public CachePage? TryTake(int pageSize)

@@ -52,7 +52,7 @@ internal sealed class PageCache
     public long UsedBytes => _arena.SlabBytes;
 
     /// <summary>The bytes of pages that are dirty or under writeback.</summary>
-    public long DirtyBytes => Interlocked.Read(ref _dirtyBytes);
+    public long DirtyBytes => Volatile.Read(ref _dirtyBytes);
 
     /// <summary>From here on background writeback does not wait for pages to grow old.</summary>
     public long BackgroundLimit => Budget / 8;

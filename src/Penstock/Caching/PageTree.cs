@@ -47,14 +47,14 @@ internal sealed class PageTree
 
         for (int level = _height - 1; level > 0; level--)
         {
-            node = (Node?)Volatile.Read(ref node.Slots[SlotAt(index, level)]);
+            node = (Node?)node.Slots[SlotAt(index, level)];
             if (node is null)
             {
                 return null;
             }
         }
 
-        return (CachePage?)Volatile.Read(ref node.Slots[SlotAt(index, 0)]);
+        return (CachePage?)node.Slots[SlotAt(index, 0)];
     }
 
     /// <summary>Adds a page where there is none.</summary>
@@ -76,7 +76,7 @@ internal sealed class PageTree
             throw new InvalidOperationException($"There is a page {index} already.");
         }
 
-        Volatile.Write(ref node.Slots[last], page);
+        node.Slots[last] = page;
         node.Tags[(int)PageTag.Present] |= 1UL << last;
         Count++;
     }
@@ -136,7 +136,7 @@ internal sealed class PageTree
 
         if (child is null || child.Tags[(int)PageTag.Present] == 0)
         {
-            Volatile.Write(ref node.Slots[slot], null);
+            node.Slots[slot] = null;
             if (child is not null)
             {
                 Node.Return(child);

@@ -23,7 +23,7 @@ internal sealed class WaitList(Scheduler scheduler)
     public long Announce()
     {
         Interlocked.Increment(ref _announced);
-        return Interlocked.Read(ref _events);
+        return Volatile.Read(ref _events);
     }
 
     public void Withdraw() => Interlocked.Decrement(ref _announced);

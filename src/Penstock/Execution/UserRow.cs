@@ -41,7 +41,8 @@ internal sealed class UserRow(SharedDuty duty, RowWatch watch)
             Array.Resize(ref _items, _count * 2);
         }
 
-        _items[_count++] = (work, state);
+        _items[_count] = (work, state);
+        Volatile.Write(ref _count, _count + 1);
         return true;
     }
 

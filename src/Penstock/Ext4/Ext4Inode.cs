@@ -67,7 +67,7 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
 
     public Ext4BlockMapper? Ext4Mapper => _mapper;
 
-    public override ulong Sectors => (ulong)Math.Max(Interlocked.Read(ref _sectors), 0);
+    public override ulong Sectors => (ulong)Math.Max(Volatile.Read(ref _sectors), 0);
 
     public override bool HasInlineData => Is(InodeFlags.InlineContents);
 

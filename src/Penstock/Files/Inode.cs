@@ -161,8 +161,8 @@ internal abstract class Inode : IPagedFile
     /// <summary>Writes attributes and <see cref="StoredSize"/> into the inode's block, in <paramref name="handle"/>: one credit.</summary>
     public async ValueTask StoreAsync(Handle handle)
     {
-        // Cleared first: a change in the meantime marks it again.
-        Volatile.Write(ref _isAttributesDirty, 0);
+        // Cleared first, and seen to be before anything is read: a change in the meantime marks it again.
+        Interlocked.Exchange(ref _isAttributesDirty, 0);
         await StoreRecordAsync(handle).ConfigureAwait(false);
     }
 

@@ -11,6 +11,9 @@ internal static class SourceTree
 
     public static IEnumerable<SourceFile> Library => Sources.Where(f => f.Path.StartsWith("src/Penstock/", StringComparison.Ordinal));
 
+    /// <summary>The text of a document, by its path from the root of the repository.</summary>
+    public static string Document(string path) => File.ReadAllText(Path.Combine(s_root.Value, path));
+
     private static List<SourceFile> Read(string folder)
     {
         string root = s_root.Value;

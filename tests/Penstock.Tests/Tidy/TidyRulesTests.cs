@@ -27,6 +27,29 @@ public sealed class TidyRulesTests
     public void An_arrow_that_points_up_is_found(string path, string code) => Assert.NotEmpty(Layers.Check(Source(path, code)));
 
     [Theory]
+    [InlineData("Volatile.Read(ref _b)", "Read")]
+    [InlineData("Volatile.Write(ref *_b, 1)", "Write")]
+    [InlineData("Interlocked.Exchange<string>(ref _b, null)", "Exchange")]
+    [InlineData("Interlocked.Increment(ref a.c._b[5, 6])", "Increment")]
+    [InlineData("volatile Dictionary<int,int>? _b;", "volatile")]
+    public void What_orders_memory_is_found_with_its_member(string code, string operation)
+    {
+        SourceFile[] source = [Source("Penstock/A.cs", code)];
+        Assert.NotEmpty(MemoryOrder.Compare(source, ""));
+        Assert.Empty(MemoryOrder.Compare(source, $"### `src/Penstock/A.cs`\n| `_b` | {operation} | why |"));
+        Assert.NotEmpty(MemoryOrder.Compare(source, $"### `src/Penstock/A.cs`\n| `_b` | {operation}, Other | why |"));
+        Assert.NotEmpty(MemoryOrder.Compare(source, $"### `src/Penstock/B.cs`\n| `_b` | {operation} | why |"));
+        Assert.NotEmpty(MemoryOrder.Compare([], $"### `src/Penstock/A.cs`\n| `_b` | {operation} | why |"));
+    }
+
+    [Fact]
+    public void A_barrier_is_found_and_a_comment_about_one_is_not()
+    {
+        Assert.Single(MemoryOrder.Compare([Source("Penstock/A.cs", "Interlocked.MemoryBarrier();")], ""));
+        Assert.Empty(MemoryOrder.Compare([Source("Penstock/A.cs", "// Interlocked.MemoryBarrier(); Volatile.Read(ref _a) volatile int b")], ""));
+    }
+
+    [Theory]
     [InlineData("Penstock/Caching/A.cs", "using Penstock.Files;")]
     [InlineData("Penstock/Execution/A.cs", "class A { Locking.LockRecorder? x; }")]
     [InlineData("Penstock/Devices/A.cs", "namespace Penstock.Devices; using Penstock.Memory;")]

@@ -20,6 +20,13 @@ public sealed class TidyTests
     [Fact]
     public void Types_stand_in_the_namespace_of_their_folder() => Judge(SourceTree.Library, Folders.Check);
 
+    [Fact]
+    public void Whatever_orders_memory_has_its_reason()
+    {
+        string[] found = [.. MemoryOrder.Compare(SourceTree.Sources, SourceTree.Document(MemoryOrder.Document))];
+        Assert.True(found.Length == 0, string.Join('\n', found));
+    }
+
     private static void Judge(IEnumerable<SourceFile> files, Func<SourceFile, IEnumerable<string>> check)
     {
         SourceFile[] judged = [.. files];

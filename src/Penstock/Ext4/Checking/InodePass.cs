@@ -12,7 +12,7 @@ internal sealed class InodePass(CheckRun run)
     private long _largeFiles;
 
     /// <summary>Files beyond 2 GiB.</summary>
-    public long LargeFiles => Interlocked.Read(ref _largeFiles);
+    public long LargeFiles => Volatile.Read(ref _largeFiles);
 
     public async ValueTask RunAsync()
     {

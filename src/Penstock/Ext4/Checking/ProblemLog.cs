@@ -8,7 +8,7 @@ internal sealed class ProblemLog(int most)
     private long _all;
 
     /// <summary>Problems, notes not counted.</summary>
-    public long Count => Interlocked.Read(ref _problems);
+    public long Count => Volatile.Read(ref _problems);
 
     public long HeldBack
     {

@@ -12,9 +12,9 @@ internal sealed class SummaryPass(CheckRun run)
     private long _freeInodes;
     private long _usedDirectories;
 
-    public ulong UsedInodes => run.Geometry.InodeCount - (ulong)Interlocked.Read(ref _freeInodes);
+    public ulong UsedInodes => run.Geometry.InodeCount - (ulong)Volatile.Read(ref _freeInodes);
 
-    public ulong UsedDirectories => (ulong)Interlocked.Read(ref _usedDirectories);
+    public ulong UsedDirectories => (ulong)Volatile.Read(ref _usedDirectories);
 
     public async ValueTask RunAsync()
     {
