@@ -25,7 +25,7 @@ internal static class CommandLine
 
             try
             {
-                return await parsed.InvokeAsync(
+                int exitCode = await parsed.InvokeAsync(
                     new InvocationConfiguration
                     {
                         EnableDefaultExceptionHandler = false,
@@ -34,6 +34,8 @@ internal static class CommandLine
                         Error = terminal.Error,
                     },
                     terminal.Interrupted);
+                await terminal.Out.FlushAsync();
+                return exitCode;
             }
             catch (Exception e)
             {

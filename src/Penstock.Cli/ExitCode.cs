@@ -10,4 +10,7 @@ internal static class ExitCode
 
     /// <summary>The command line makes no sense.</summary>
     public const int Usage = 2;
+
+    /// <summary>Whoever read the output has gone: what a shell says of a program that SIGPIPE ended.</summary>
+    public const int OutputGone = 128 + 13;
 }

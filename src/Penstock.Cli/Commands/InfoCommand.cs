@@ -4,6 +4,7 @@ using Penstock.Cli.Naming;
 using Penstock.Cli.Output;
 using Penstock.Devices;
 using Penstock.Devices.Partitions;
+using Penstock.Ext4;
 using Penstock.Ext4.Format;
 
 namespace Penstock.Cli.Commands;
@@ -38,7 +39,7 @@ internal sealed class InfoCommand : Command
                 throw new CorruptVolumeException("superblock", "offset 1024", "s_magic", "not 0xEF53");
             }
 
-            List<(string Name, object Value)> facts = [.. DescribeDevice(device), .. superblock is null ? [] : DescribeVolume(superblock)];
+            List<(string Name, object Value)> facts = [.. DescribeDevice(device), .. superblock is null ? [] : DescribeVolume(superblock, name)];
             if (parsed.GetValue(_json))
             {
                 JsonOutput.Write(_terminal, writer => WriteJson(writer, facts, partitions));
@@ -72,15 +73,17 @@ internal sealed class InfoCommand : Command
         ("Length", device.Length),
     ];
 
-    private static List<(string Name, object Value)> DescribeVolume(Superblock superblock)
+    private static List<(string Name, object Value)> DescribeVolume(Superblock superblock, string name)
     {
         int blockSize = superblock.BlockSize;
+        string? limit = FeaturePolicy.DescribeLimit(superblock, name);
         return
         [
             ("Type", VolumeWords.Type(superblock)),
             ("Label", superblock.VolumeName),
             ("UUID", superblock.Uuid.ToString()),
             ("State", VolumeWords.State(superblock)),
+            .. limit is null ? Array.Empty<(string, object)>() : [("Read-only", limit)],
             ("Features", VolumeWords.Features(superblock)),
             ("Block size", (long)blockSize),
             ("Blocks", (long)superblock.BlockCount),

@@ -62,22 +62,25 @@ internal sealed class MountCommand : Command
         if (parsed.GetValue(_foreground))
         {
             MountService service = await StartAsync(parsed, volume, directory);
+            Warn(DescribeLimit(parsed, service));
             _terminal.Error.WriteLine($"{volume} is mounted on {directory}; end it with ^C or: penstock unmount {directory}");
             await service.RunAsync(cancellationToken);
             return ExitCode.Success;
         }
 
-        if (await BackgroundStart.RunAsync(Name, BackgroundArguments(parsed, volume, directory), cancellationToken) is { } failure)
+        BackgroundWord word = await BackgroundStart.RunAsync(Name, BackgroundArguments(parsed, volume, directory), cancellationToken);
+        if (!word.IsReady)
         {
             if (isNewDirectory)
             {
                 Directory.Delete(directory);
             }
 
-            _terminal.Error.WriteLine($"penstock mount: {failure}");
+            _terminal.Error.WriteLine($"penstock mount: {word.Text}");
             return ExitCode.Failure;
         }
 
+        Warn(word.Text);
         _terminal.Out.WriteLine($"{volume} is mounted on {directory}; unmount it with: penstock unmount {directory}");
         return ExitCode.Success;
     }
@@ -95,13 +98,13 @@ internal sealed class MountCommand : Command
         }
         catch (Exception e)
         {
-            BackgroundStart.Tell(pipe, ErrorLine.Describe(e, volume));
+            BackgroundStart.Tell(pipe, new BackgroundWord(false, ErrorLine.Describe(e, volume)));
             File.Delete(log);
             return ExitCode.Failure;
         }
 
         Task run = service.RunAsync(cancellationToken);
-        BackgroundStart.Tell(pipe, null);
+        BackgroundStart.Tell(pipe, new BackgroundWord(true, DescribeLimit(parsed, service)));
         await run;
         File.Delete(log);
         return ExitCode.Success;
@@ -118,6 +121,20 @@ internal sealed class MountCommand : Command
             UsesWritebackCache = parsed.GetValue(_writeback),
             OnDefect = defect => _terminal.Error.WriteLine($"penstock mount: a defect, please report it: {defect}"),
         });
+
+    /// <summary>What a mount that was to be written to cannot do: nothing, or why it can only be read.</summary>
+    private string DescribeLimit(ParseResult parsed, MountService service) =>
+        !parsed.GetValue(_readOnly) && service.ReadOnlyReason is { } reason
+            ? $"{parsed.GetRequiredValue(_volume)}: mounted for reading only: {reason}"
+            : string.Empty;
+
+    private void Warn(string text)
+    {
+        if (text.Length > 0)
+        {
+            _terminal.Error.WriteLine($"penstock mount: {text}");
+        }
+    }
 
     private List<string> BackgroundArguments(ParseResult parsed, string volume, string directory)
     {

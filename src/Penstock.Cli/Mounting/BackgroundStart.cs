@@ -11,12 +11,12 @@ namespace Penstock.Cli.Mounting;
 internal static class BackgroundStart
 {
     public const string PipeOption = "--ready-pipe";
-    private const string Ready = "ready";
+    private const string Ready = "ready\n";
     private const int SetFlags = 2;
     private const int CloseOnExec = 1;
 
-    /// <summary>Starts a command in the background; returns null when it is ready, else why it is not.</summary>
-    public static async Task<string?> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellationToken)
+    /// <summary>Starts a command in the background; returns when it is ready, or is not.</summary>
+    public static async Task<BackgroundWord> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
         // The second process lives long: it must not hold open what whoever started us waits for the end of.
         KeepDescriptorsFromChild();
@@ -40,7 +40,9 @@ internal static class BackgroundStart
             word = await process.StandardError.ReadToEndAsync(cancellationToken);
         }
 
-        return word == Ready ? null : word.Length > 0 ? word.Trim().ReplaceLineEndings(" ") : "the background process ended without a word";
+        bool isReady = word.StartsWith(Ready, StringComparison.Ordinal);
+        string text = (isReady ? word[Ready.Length..] : word).Trim().ReplaceLineEndings(" ");
+        return new BackgroundWord(isReady, isReady || text.Length > 0 ? text : "the background process ended without a word");
     }
 
     /// <summary>In the second process, first of all: leaves the terminal, its session and its directory.</summary>
@@ -58,12 +60,12 @@ internal static class BackgroundStart
 
     /// <summary>In the second process: tells the first one, which then ends.</summary>
     /// <param name="pipeHandle">What was passed with <see cref="PipeOption"/>.</param>
-    /// <param name="failure">Why it is not ready, or null.</param>
-    public static void Tell(string pipeHandle, string? failure)
+    /// <param name="word">Whether it is ready, and what its user is to know.</param>
+    public static void Tell(string pipeHandle, BackgroundWord word)
     {
         using var pipe = new AnonymousPipeClientStream(PipeDirection.Out, pipeHandle);
         using var writer = new StreamWriter(pipe);
-        writer.Write(failure ?? Ready);
+        writer.Write(word.IsReady ? Ready + word.Text : word.Text);
     }
 
     private static ProcessStartInfo DescribeSelf()
@@ -97,3 +99,8 @@ internal static class BackgroundStart
         }
     }
 }
+
+/// <summary>What the background process tells the one that started it.</summary>
+/// <param name="IsReady">Whether it serves now.</param>
+/// <param name="Text">Why not; or, if it does, what its user is to know, which may be nothing.</param>
+internal readonly record struct BackgroundWord(bool IsReady, string Text);

@@ -26,6 +26,9 @@ internal sealed class MountService
 
     private string Directory => _mount.Directory;
 
+    /// <summary>Why nothing can be written through the mount, or null.</summary>
+    public string? ReadOnlyReason => _volume.ReadOnlyReason;
+
     /// <summary>Opens and mounts; returns when the mount answers and its end can be asked for.</summary>
     public static async Task<MountService> StartAsync(string name, string directory, bool isReadOnly, MountOptions options)
     {

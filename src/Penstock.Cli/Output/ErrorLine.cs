@@ -8,7 +8,7 @@ internal static class ErrorLine
     {
         if (IsBrokenPipe(failure))
         {
-            return ExitCode.Failure;
+            return ExitCode.OutputGone;
         }
 
         string name = command.Length > 0 ? $"penstock {command}" : "penstock";
@@ -20,14 +20,16 @@ internal static class ErrorLine
     public static string Describe(Exception failure, string? subject) => OnOneLine(failure switch
     {
         UsageException => failure.Message,
-        FileSystemException e => Advise(e) is { } advice ? $"{Locate(e, subject)}; {advice}" : Locate(e, subject),
+        FileSystemException e => Advise(e, subject) is { } advice ? $"{Locate(e, subject)}; {advice}" : Locate(e, subject),
         OperationCanceledException => "interrupted; what was finished before is on the volume",
         IOException or UnauthorizedAccessException => failure.Message,
         _ => $"a defect: {failure.GetType().Name}: {failure.Message}; please report it with {FirstFrame(failure)}",
     });
 
-    private static string? Advise(FileSystemException failure) => failure switch
+    private static string? Advise(FileSystemException failure, string? subject) => failure switch
     {
+        DeviceException when HasAdvice(failure.Message) => null,
+        CorruptVolumeException { Field: "s_magic" } when IsMemory(subject) => $"memory begins empty; format and use it with: penstock mount {subject} DIR",
         UnsupportedFeatureException => "nothing was changed; --read-only may work",
         CorruptVolumeException { Field: "s_magic" } => "there is no ext2, ext3 or ext4 volume; make one with: penstock mkfs VOLUME",
         CorruptVolumeException => "nothing was changed; check it with e2fsck -f",
@@ -38,6 +40,11 @@ internal static class ErrorLine
         { Fault: IoFault.NoSpace } => "remove something from the volume, or make a larger one",
         _ => null,
     };
+
+    /// <summary>What knows best what to do says so behind a semicolon.</summary>
+    private static bool HasAdvice(string message) => message.Contains("; ", StringComparison.Ordinal);
+
+    private static bool IsMemory(string? subject) => subject?.StartsWith("mem:", StringComparison.Ordinal) == true;
 
     /// <summary>The volume knows its files by their last names; the user has named more.</summary>
     private static string Locate(FileSystemException failure, string? subject)

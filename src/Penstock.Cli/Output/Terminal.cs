@@ -39,5 +39,15 @@ internal sealed class Terminal : IDisposable
         };
     }
 
-    public void Dispose() => Out.Flush();
+    public void Dispose()
+    {
+        try
+        {
+            Out.Flush();
+        }
+        catch (IOException)
+        {
+            // Only after a failure is anything left to flush; that failure has been told.
+        }
+    }
 }

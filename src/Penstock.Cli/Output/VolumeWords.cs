@@ -25,7 +25,7 @@ internal static class VolumeWords
     /// <summary>"Free blocks" as a JSON name: "freeBlocks".</summary>
     public static string JsonName(string fact)
     {
-        string[] words = fact.Split(' ');
+        string[] words = fact.Split(' ', '-');
         words[0] = words[0].ToLowerInvariant();
         for (int i = 1; i < words.Length; i++)
         {

@@ -5,7 +5,7 @@ using Penstock.Fuse.Session;
 
 namespace Penstock.Fuse.Mounting;
 
-/// <content>ioctl: inode flags and trim.</content>
+/// <content>ioctl: inode flags, projects and trim.</content>
 internal sealed partial class VolumeHandler
 {
     /// <summary>FS_*_FL beside the FS_XFLAG_* that means the same.</summary>
@@ -27,7 +27,7 @@ internal sealed partial class VolumeHandler
             LinuxIoctl.GetFlags => new(ReplyWord(request, _fileSystem.GetFormatFlags(inode))),
             LinuxIoctl.GetVersion => new(ReplyWord(request, inode.Attributes.Generation)),
             LinuxIoctl.SetFlags => request.Tail.Length >= sizeof(uint)
-                ? SetFlagsAsync(request, inode, MemoryMarshal.Read<uint>(request.Tail))
+                ? SetFlagsAsync(request, inode, MemoryMarshal.Read<uint>(request.Tail), inode.Attributes.ProjectId)
                 : new(Errno.EINVAL),
             LinuxIoctl.GetExtended => new(ReplyIoctl(request, ExtendedOf(inode))),
             LinuxIoctl.SetExtended => SetExtendedAsync(request, inode),
@@ -36,12 +36,17 @@ internal sealed partial class VolumeHandler
         };
     }
 
-    private async ValueTask<Errno> SetFlagsAsync(FuseRequest request, Inode inode, uint flags)
+    private async ValueTask<Errno> SetFlagsAsync(FuseRequest request, Inode inode, uint flags, uint project)
     {
         RequireWritable();
         await inode.Lock.AcquireExclusiveAsync().ConfigureAwait(false);
         try
         {
+            if (project != inode.Attributes.ProjectId)
+            {
+                await _fileSystem.SetProjectAsync(inode, project).ConfigureAwait(false);
+            }
+
             await _fileSystem.SetFormatFlagsAsync(inode, flags).ConfigureAwait(false);
             FileTimes.Changed(inode);
         }
@@ -63,8 +68,7 @@ internal sealed partial class VolumeHandler
         }
 
         FsXAttr wanted = MemoryMarshal.Read<FsXAttr>(request.Tail);
-        FsXAttr present = ExtendedOf(inode);
-        if (wanted.ProjectId != present.ProjectId || wanted.ExtentSize != 0 || wanted.CopyExtentSize != 0)
+        if (wanted.ExtentSize != 0 || wanted.CopyExtentSize != 0)
         {
             return new(Errno.EOPNOTSUPP);
         }
@@ -75,7 +79,7 @@ internal sealed partial class VolumeHandler
             flags = (wanted.Flags & extended) != 0 ? flags | flag : flags & ~flag;
         }
 
-        return SetFlagsAsync(request, inode, flags);
+        return SetFlagsAsync(request, inode, flags, wanted.ProjectId);
     }
 
     private async ValueTask<Errno> TrimAsync(FuseRequest request)

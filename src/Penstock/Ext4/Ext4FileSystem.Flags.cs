@@ -32,6 +32,19 @@ internal sealed partial class Ext4FileSystem
         await ChangeAsync(1, ext4.StoreAsync).ConfigureAwait(false);
     }
 
+    public override async ValueTask SetProjectAsync(Inode inode, uint project)
+    {
+        var ext4 = (Ext4Inode)inode;
+        if (!Volume.Superblock.Has(ReadOnlyCompatFeatures.Project) || !ext4.Record.HasProject)
+        {
+            throw new FileSystemException(IoFault.NotSupported, $"{inode.Number}: there is no room for a project; the volume needs the feature project");
+        }
+
+        inode.Change((Now, project), static (ref InodeAttributes a, (Timestamp Now, uint Project) c) =>
+            (a.ChangeTime, a.ProjectId) = (c.Now, c.Project));
+        await ChangeAsync(1, ext4.StoreAsync).ConfigureAwait(false);
+    }
+
     public override async ValueTask<long> TrimAsync(long offset, long length, long minimumLength)
     {
         if (offset < 0 || length < 0 || offset / BlockSize >= (long)Volume.Geometry.BlockCount)

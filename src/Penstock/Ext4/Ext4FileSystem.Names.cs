@@ -38,6 +38,7 @@ internal sealed partial class Ext4FileSystem
         var parent = (Ext4Inode)directory;
         var inode = (Ext4Inode)target;
         RequireChangeable(parent);
+        RequireSameProject(parent, inode, name);
         if (inode.Attributes.Links >= LinkCounts.Max)
         {
             throw new FileSystemException(IoFault.TooManyLinks);
@@ -103,6 +104,15 @@ internal sealed partial class Ext4FileSystem
         {
             throw new FileSystemException(
                 IoFault.NotSupported, $"{directory.Number}: names in a casefold or encrypted directory cannot be changed");
+        }
+    }
+
+    /// <summary>A directory that hands its project on holds nothing of another project: what comes in must be copied.</summary>
+    private static void RequireSameProject(Ext4Inode directory, Ext4Inode inode, FileName name)
+    {
+        if (directory.Is(InodeFlags.InheritProject) && directory.Attributes.ProjectId != inode.Attributes.ProjectId)
+        {
+            throw new FileSystemException(IoFault.CrossesVolumes, $"{name}: it is of another project than the directory");
         }
     }
 

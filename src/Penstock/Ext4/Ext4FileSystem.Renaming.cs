@@ -12,6 +12,12 @@ internal sealed partial class Ext4FileSystem
     {
         RequireChangeable((Ext4Inode)request.FromDirectory);
         RequireChangeable((Ext4Inode)request.ToDirectory);
+        RequireSameProject((Ext4Inode)request.ToDirectory, (Ext4Inode)request.Source, request.FromName);
+        if (request.IsExchange)
+        {
+            RequireSameProject((Ext4Inode)request.FromDirectory, (Ext4Inode)request.Target!, request.ToName);
+        }
+
         if (request.Source.Kind == FileKind.Directory)
         {
             await RequireWholeAsync((Ext4Inode)request.Source).ConfigureAwait(false);

@@ -28,6 +28,20 @@ internal static class FeaturePolicy
         }
     }
 
+    /// <summary>Why the volume cannot be written, or cannot be opened at all, and what to do about it; null if it can.</summary>
+    public static string? DescribeLimit(Superblock superblock, string device)
+    {
+        try
+        {
+            RequireReadable(superblock, device);
+            return FindReadOnlyReason(superblock, device);
+        }
+        catch (UnsupportedFeatureException e)
+        {
+            return e.Message;
+        }
+    }
+
     /// <summary>Why a volume that was to be opened for writing is opened for reading only, or null.</summary>
     /// <exception cref="UnsupportedFeatureException">Its journal must be replayed first, which would not be safe to ignore.</exception>
     public static string? FindReadOnlyReason(Superblock superblock, string device)
@@ -42,7 +56,8 @@ internal static class FeaturePolicy
         IReadOnlyList<string> unknown = FeatureNames.Of(superblock.Features.ReadOnlyCompat & ~Writable);
         if (unknown.Count > 0)
         {
-            return $"the volume has features that this version cannot write: {string.Join(", ", unknown)}";
+            string names = string.Join(',', unknown);
+            return $"the volume has features that this version cannot write ({names}); turn them off with: tune2fs -O ^{names.Replace(",", ",^", StringComparison.Ordinal)} {device}";
         }
 
         if ((superblock.State & VolumeStates.HasErrors) != 0)

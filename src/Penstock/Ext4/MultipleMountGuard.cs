@@ -12,7 +12,7 @@ namespace Penstock.Ext4;
 /// </summary>
 /// <remarks>
 /// Rules: (1) whoever finds the number neither clean nor moving for two intervals takes the volume over; one that moves, or is a checker's, means that the
-/// volume is in use. (2) From then on the number moves once in an interval. Who finds another's in its place, or cannot move it, makes no more
+/// volume is in use. Who takes it over waits as long again with his own number there: of several that waited at the same time, the last to write goes on. (2) From then on the number moves once in an interval. Who finds another's in its place, or cannot move it, makes no more
 /// changes. So two hosts that find it clean at the very same moment are told apart within an interval, as those that mount it with the kernel are.
 /// (3) It is clean again when everything is on the device.
 /// </remarks>
@@ -27,6 +27,7 @@ internal sealed class MultipleMountGuard
     private readonly Alarm _alarm;
     private readonly object _latch = new();
     private readonly int _interval;
+    private int _patience;
     private MmpBlock _own;
     private PooledCompletion<bool>? _idle;
     private bool _isBusy;
@@ -50,6 +51,9 @@ internal sealed class MultipleMountGuard
 
     private BlockDevice Device => _volume.Device;
 
+    /// <summary>Two intervals of whoever had the volume before, and a moment.</summary>
+    private TimeSpan Patience => TimeSpan.FromSeconds((2 * _patience) + 1);
+
     /// <summary>Claims the volume for writing (rule 1). Waits, without a thread, where somebody may have died with it.</summary>
     /// <exception cref="DeviceException">Busy: another host has it, or a checker. Or the block could not be read or written.</exception>
     /// <exception cref="CorruptVolumeException">The block is damaged.</exception>
@@ -58,9 +62,14 @@ internal sealed class MultipleMountGuard
         var guard = new MultipleMountGuard(volume);
         try
         {
-            await guard.RequireUnusedAsync().ConfigureAwait(false);
+            bool takesOver = await guard.RequireUnusedAsync().ConfigureAwait(false);
             guard._own = guard.MakeOwn();
             await guard.WriteAsync(guard._own).ConfigureAwait(false);
+            if (takesOver)
+            {
+                await guard.RequireKeptAsync().ConfigureAwait(false);
+            }
+
             await guard.RequireUnchangedAsync().ConfigureAwait(false);
             guard._alarm.Set(TimeSpan.FromSeconds(guard._interval));
             return guard;
@@ -107,12 +116,13 @@ internal sealed class MultipleMountGuard
         }
     }
 
-    private async ValueTask RequireUnusedAsync()
+    /// <returns>Whether somebody left it behind.</returns>
+    private async ValueTask<bool> RequireUnusedAsync()
     {
         MmpBlock found = await ReadAsync().ConfigureAwait(false);
         if (found.IsClean)
         {
-            return;
+            return false;
         }
 
         if (found.IsBeingChecked)
@@ -120,14 +130,26 @@ internal sealed class MultipleMountGuard
             throw InUse(found, "a checker has it, or died with it; if none runs: tune2fs -f -E clear_mmp");
         }
 
-        int interval = Math.Clamp(Math.Max(_interval, (int)found.CheckInterval), ShortestInterval, LongestInterval);
-        await DelayAsync(TimeSpan.FromSeconds((2 * interval) + 1)).ConfigureAwait(false);
+        _patience = Math.Clamp(Math.Max(_interval, (int)found.CheckInterval), ShortestInterval, LongestInterval);
+        await DelayAsync(Patience).ConfigureAwait(false);
         MmpBlock later = await ReadAsync().ConfigureAwait(false);
-        if (later.Sequence != found.Sequence)
+        return later.Sequence == found.Sequence
+            ? true
+            : throw InUse(later, later.IsClean ? "it was in use a moment ago; try again" : "it is in use");
+    }
+
+    /// <summary>Another that waited beside us has written its number after ours: it has the volume.</summary>
+    private async ValueTask RequireKeptAsync()
+    {
+        await DelayAsync(Patience).ConfigureAwait(false);
+        MmpBlock found = await ReadAsync().ConfigureAwait(false);
+        if (!IsOwn(found))
         {
-            throw InUse(later, later.IsClean ? "it was in use a moment ago; try again" : "it is in use");
+            throw InUse(found, "it was taken over by another at the same time");
         }
     }
+
+    private bool IsOwn(in MmpBlock found) => found.Sequence == _own.Sequence && found.NodeName == _own.NodeName;
 
     /// <summary>The superblock was read before the claim: whoever had the volume then may have given it up since, and left another one.</summary>
     private async ValueTask RequireUnchangedAsync()
@@ -172,7 +194,7 @@ internal sealed class MultipleMountGuard
         try
         {
             MmpBlock found = await ReadAsync().ConfigureAwait(false);
-            if (found.Sequence != _own.Sequence || found.NodeName != _own.NodeName)
+            if (!IsOwn(found))
             {
                 _isLost = true;
                 failure = InUse(found, "it was taken over");

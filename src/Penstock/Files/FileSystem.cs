@@ -155,6 +155,10 @@ internal abstract class FileSystem : IAsyncDisposable
     /// <exception cref="FileSystemException">NotSupported for flags that cannot be changed here.</exception>
     public abstract ValueTask SetFormatFlagsAsync(Inode inode, uint flags);
 
+    /// <summary>Gives an inode to a project (FS_IOC_FSSETXATTR). The inode lock is held exclusively.</summary>
+    /// <exception cref="FileSystemException">NotSupported: the volume or the inode has no room for a project.</exception>
+    public virtual ValueTask SetProjectAsync(Inode inode, uint project) => throw new FileSystemException(IoFault.NotSupported);
+
     /// <summary>Discards free space (FITRIM): the bytes discarded.</summary>
     public abstract ValueTask<long> TrimAsync(long offset, long length, long minimumLength);
 

@@ -86,6 +86,41 @@ public sealed class MountCommandTests : IDisposable
     }
 
     [FuseFact]
+    public void What_can_only_be_read_is_mounted_so_and_the_reason_said()
+    {
+        PenstockProgram.Run("mkfs", "-q", "-O", "^metadata_csum", Image, "16M");
+        using (FileStream file = File.OpenWrite(Image))
+        {
+            file.Position = 1024 + 0x3A; // s_state: with errors
+            file.WriteByte(2);
+        }
+
+        string said = PenstockProgram.Run("mount", Image, Mounted);
+        Assert.Contains("mounted for reading only: errors were found on the volume; run e2fsck", said);
+        Assert.Throws<IOException>(() => File.WriteAllText(Path.Combine(Mounted, "text"), "hello"));
+        PenstockProgram.Run("unmount", Mounted);
+    }
+
+    [FuseFact]
+    public void A_project_is_set_and_listed_on_the_mount()
+    {
+        PenstockProgram.Run("mkfs", "-q", "-O", "project", Image, "16M");
+        PenstockProgram.Run("mount", Image, Mounted);
+        string folder = Path.Combine(Mounted, "tree");
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(Mounted, "outside"), "x");
+        OutsideProgram.Run("chattr", "-p", "42", "+P", folder);
+        File.WriteAllText(Path.Combine(folder, "inside"), "x");
+        Assert.Matches(@"^ *42 .* " + folder, OutsideProgram.Run("lsattr", "-pd", folder));
+        Assert.Matches(@"^ *42 ", OutsideProgram.Run("lsattr", "-p", Path.Combine(folder, "inside")));
+        Assert.NotEqual(0, OutsideProgram.TryRun("ln", Path.Combine(Mounted, "outside"), Path.Combine(folder, "link")).ExitCode);
+        OutsideProgram.Run("mv", Path.Combine(Mounted, "outside"), Path.Combine(folder, "copied"));
+        Assert.Matches(@"^ *42 ", OutsideProgram.Run("lsattr", "-p", Path.Combine(folder, "copied")));
+        PenstockProgram.Run("unmount", Mounted);
+        OutsideProgram.Run("e2fsck", "-fn", Image);
+    }
+
+    [FuseFact]
     public void A_signal_writes_everything_back()
     {
         PenstockProgram.Run("mkfs", "-q", Image, "16M");

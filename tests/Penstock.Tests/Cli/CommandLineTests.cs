@@ -110,4 +110,70 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(1, ls.ExitCode);
         Assert.DoesNotContain("defect", ls.Error);
     }
+
+    [Theory]
+    [InlineData("begins empty; format and use it with: penstock mount mem:64M DIR", "info", "mem:64M")]
+    [InlineData("begins empty", "ls", "mem:64M:/")]
+    [InlineData("not a size up to 64T, such as mem:64M", "info", "mem:huge")]
+    public async Task Memory_is_not_to_be_made_by_mkfs(string what, string command, string name)
+    {
+        CommandRun run = await CommandRun.OfAsync(command, name);
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains(what, run.Error);
+        Assert.DoesNotContain("mkfs", run.Error);
+    }
+
+    [Fact]
+    public async Task A_partition_that_is_not_there_is_not_to_be_made_by_mkfs()
+    {
+        string image = Path.Combine(_folder, "disk.img");
+        byte[] disk = new byte[1 << 20];
+        (disk[510], disk[511], disk[446 + 4], disk[446 + 8], disk[446 + 13]) = (0x55, 0xAA, 0x83, 64, 1);
+        await File.WriteAllBytesAsync(image, disk);
+        CommandRun run = await CommandRun.OfAsync("info", $"{image}#9");
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("there is no partition 9; the disk has the partitions 1", run.Error);
+        Assert.DoesNotContain("mkfs", run.Error);
+    }
+
+    [Theory]
+    [InlineData("info", "--json")]
+    [InlineData("info")]
+    [InlineData("ls", "--json")]
+    [InlineData("ls")]
+    public async Task When_the_reader_has_gone_it_ends_quietly_as_by_a_signal(string command, params string[] options)
+    {
+        string image = Path.Combine(_folder, "disk.img");
+        Assert.Equal(0, (await CommandRun.OfAsync("mkfs", image, "16M")).ExitCode);
+        CommandRun run = await CommandRun.OfAsync(new ClosedPipe(), [command, .. options, command == "ls" ? $"{image}:/" : image]);
+        Assert.Equal((141, string.Empty), (run.ExitCode, run.Error));
+    }
+
+    [Fact]
+    public async Task Why_a_volume_can_only_be_read_is_said()
+    {
+        // Without checksums, so that one byte can be changed.
+        string image = Path.Combine(_folder, "disk.img");
+        Assert.Equal(0, (await CommandRun.OfAsync("mkfs", "-O", "^metadata_csum", image, "16M")).ExitCode);
+        Assert.DoesNotContain("Read-only", (await CommandRun.OfAsync("info", image)).Output);
+        using (FileStream file = File.OpenWrite(image))
+        {
+            file.Position = 1024 + 0x3A; // s_state
+            file.WriteByte(2);
+        }
+
+        CommandRun info = await CommandRun.OfAsync("info", image);
+        Assert.Matches(@"Read-only: +errors were found on the volume; run e2fsck", info.Output);
+        Assert.Contains("\"readOnly\": \"errors were found", (await CommandRun.OfAsync("info", "--json", image)).Output);
+    }
+
+    /// <summary>What standard output is when nobody reads it any more.</summary>
+    private sealed class ClosedPipe : MemoryStream
+    {
+        public override void Write(byte[] buffer, int offset, int count) => throw new IOException("broken pipe", 32);
+
+        public override void Write(ReadOnlySpan<byte> buffer) => throw new IOException("broken pipe", 32);
+
+        public override void WriteByte(byte value) => throw new IOException("broken pipe", 32);
+    }
 }

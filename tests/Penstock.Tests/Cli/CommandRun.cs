@@ -6,9 +6,11 @@ namespace Penstock.Tests.Cli;
 /// <summary>One run of the program within this process: what it printed, and its exit code.</summary>
 internal sealed record CommandRun(int ExitCode, string Output, string Error)
 {
-    public static async Task<CommandRun> OfAsync(params string[] arguments)
+    public static Task<CommandRun> OfAsync(params string[] arguments) => OfAsync(new MemoryStream(), arguments);
+
+    /// <summary>With a standard output of the test's own.</summary>
+    public static async Task<CommandRun> OfAsync(MemoryStream bytes, string[] arguments)
     {
-        using var bytes = new MemoryStream();
         using var error = new StringWriter();
         var terminal = new Terminal
         {

@@ -61,13 +61,34 @@ public sealed class MultipleMountTests
     });
 
     [Fact]
-    public void One_that_was_left_behind_is_taken_over_after_two_intervals() => Run(async () =>
+    public void One_that_was_left_behind_is_taken_over_after_two_intervals_and_two_more() => Run(async () =>
     {
         Write(Read() with { Sequence = 77, NodeName = "gone" });
         long start = fixture.Scheduler.MonotonicNanoseconds;
         await using Ext4FileSystem fileSystem = await fixture.OpenAsync();
-        Assert.True(fixture.Scheduler.MonotonicNanoseconds - start >= s_twoIntervals.Ticks * 100);
+        Assert.True(fixture.Scheduler.MonotonicNanoseconds - start >= 2 * s_twoIntervals.Ticks * 100);
         await TouchAsync(fileSystem, "a");
+    });
+
+    [Fact]
+    public void Of_two_who_take_one_over_at_one_moment_one_opens_it() => Run(async () =>
+    {
+        Write(Read() with { Sequence = 77, NodeName = "gone" });
+        Task<Ext4FileSystem>[] opening = [fixture.OpenAsync().AsTask(), fixture.OpenAsync().AsTask()];
+        int refused = 0;
+        foreach (Task<Ext4FileSystem> one in opening)
+        {
+            try
+            {
+                await (await one).DisposeAsync();
+            }
+            catch (DeviceException e) when (e.Fault == IoFault.Busy)
+            {
+                refused++;
+            }
+        }
+
+        Assert.Equal(1, refused);
     });
 
     [Fact]

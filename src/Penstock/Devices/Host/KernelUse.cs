@@ -23,7 +23,7 @@ internal static class KernelUse
         return mount is not null
             ? $"it is mounted on {mount}; unmount it first"
             : status.IsRegularFile && FindLoop(status, isReadOnly) is { } loop
-                ? $"the loop device {loop} uses it; detach that first (losetup -d {loop})"
+                ? $"the loop device {loop} uses it; detach that first with: losetup -d {loop}"
                 : null;
     }
 

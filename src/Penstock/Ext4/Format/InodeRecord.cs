@@ -203,6 +203,9 @@ internal sealed class InodeRecord
         set => U16(raw, ExtraSizeOffset, checked((ushort)value));
     }
 
+    /// <summary>Whether there is room for i_projid.</summary>
+    public bool HasProject => HasExtra(0x9C);
+
     /// <summary>i_projid; 0 where the inode has no room for it.</summary>
     public uint ProjectId
     {

@@ -91,7 +91,6 @@ internal static class MakingFeatures
         Need(chosen.Has(IncompatFeatures.Is64Bit), chosen.Has(IncompatFeatures.Extents), "64bit", "extent");
         Need(chosen.Has(IncompatFeatures.MetadataCsumSeed), chosen.Has(ReadOnlyCompatFeatures.MetadataCsum), "metadata_csum_seed", "metadata_csum");
         Need(chosen.Has(ReadOnlyCompatFeatures.Project), options.InodeSize > InodeRecord.MinSize, "project", "inodes larger than 128 bytes");
-        Need(chosen.Has(ReadOnlyCompatFeatures.Project), chosen.Has(ReadOnlyCompatFeatures.Quota), "project", "quota");
         Need(chosen.Has(IncompatFeatures.InlineData), options.InodeSize > InodeRecord.MinSize, "inline_data", "inodes larger than 128 bytes");
         Need(chosen.Has(IncompatFeatures.InlineData), chosen.Has(CompatFeatures.ExtAttr), "inline_data", "ext_attr");
         Need(
