@@ -1,5 +1,6 @@
 using Penstock;
 using Penstock.Bench;
+using Penstock.Bench.Bare;
 using Penstock.Bench.Comparing;
 
 return args switch
@@ -9,6 +10,8 @@ return args switch
         image, path, args.Length > 3 ? int.Parse(args[3]) : 32, args.Length > 4 ? double.Parse(args[4]) : 5,
         args.Contains("--inline") ? IoOptions.ContinueOnReapingThread : IoOptions.None),
     ["check", var image] => await VolumeChecks.RunAsync(image),
+    ["bare", "--ring", var image, var folder] => await BareServer.RunAsync(folder, image),
+    ["bare", var folder] => await BareServer.RunAsync(folder, null),
     ["compare", .. var options] => await Comparison.RunAsync(options),
     _ => Usage(),
 };

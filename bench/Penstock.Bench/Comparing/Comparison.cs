@@ -18,14 +18,14 @@ internal static class Comparison
             return 2;
         }
 
-        Row[] rows = [.. RowTable.All.Where(r => options.Only.Count == 0 || options.Only.Any(o => r.Name.Contains(o, StringComparison.Ordinal)))];
+        Contest[] contests = [.. RowTable.All.Where(c => options.Only.Count == 0 || c.Rows.Any(r => options.Only.Any(o => r.Name.Contains(o, StringComparison.Ordinal))))];
         if (options.OnlyLists)
         {
-            Array.ForEach(rows, r => Console.WriteLine($"{r.Name,-24} {r.Work}; {r.Peer}"));
+            Array.ForEach([.. contests.SelectMany(c => c.Rows)], r => Console.WriteLine($"{r.Name,-24} {r.Work}; {r.Peer}"));
             return 0;
         }
 
-        if (rows.Length == 0)
+        if (contests.Length == 0)
         {
             Console.Error.WriteLine("compare: no row has such a name; see bench/compare --list");
             return 2;
@@ -36,9 +36,9 @@ internal static class Comparison
         bool hasFailures = false;
         await using (Place place = await Place.MakeAsync(options.ScratchFolder, options.Penstock, options.IsQuick))
         {
-            foreach (Row row in rows)
+            foreach (Contest contest in contests)
             {
-                hasFailures |= !await RunRowAsync(row, place, options, report);
+                hasFailures |= !await RunContestAsync(contest, place, options, report);
             }
 
             if (options.Only.Count == 0 || options.Only.Contains("depth"))
@@ -53,35 +53,42 @@ internal static class Comparison
         return hasFailures ? 1 : 0;
     }
 
-    private static async Task<bool> RunRowAsync(Row row, Place place, CompareOptions options, CompareReport report)
+    private static async Task<bool> RunContestAsync(Contest contest, Place place, CompareOptions options, CompareReport report)
     {
-        if (row.NeedsRoot && !Environment.IsPrivilegedProcess)
+        if (contest.NeedsRoot && !Environment.IsPrivilegedProcess)
         {
-            report.AddAbsent(row, "needs root");
+            Array.ForEach(contest.Rows, row => report.AddAbsent(row, "needs root"));
             return true;
         }
 
-        var pairs = new List<(Sample Ours, Sample Theirs)>();
+        List<(Sample Ours, Sample Theirs)>[] pairs = [.. contest.Rows.Select(_ => new List<(Sample, Sample)>())];
         try
         {
             for (int i = 0; i < options.Pairs; i++)
             {
-                Sample ours = await row.Ours(place);
-                Sample theirs = await row.Theirs(place);
-                pairs.Add((ours, theirs));
-                Console.Error.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{row.Name} {i + 1}/{options.Pairs}: {ours.Rate:F2} against {theirs.Rate:F2}: {ours.Rate / theirs.Rate:F3}"));
+                Sample[] ours = await contest.Ours(place);
+                Sample[] theirs = await contest.Theirs(place);
+                for (int row = 0; row < contest.Rows.Length; row++)
+                {
+                    pairs[row].Add((ours[row], theirs[row]));
+                    Console.Error.WriteLine(string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{contest.Rows[row].Name} {i + 1}/{options.Pairs}: {ours[row].Rate:F2} against {theirs[row].Rate:F2}: {ours[row].Rate / theirs[row].Rate:F3}"));
+                }
             }
         }
-        catch (InvalidOperationException e)
+        catch (Exception e) when (e is InvalidOperationException or IOException)
         {
-            Console.Error.WriteLine($"{row.Name}: {e.Message}");
-            report.AddAbsent(row, $"failed: {e.Message}");
+            Console.Error.WriteLine($"{contest.Rows[0].Name}: {e.Message}");
+            Array.ForEach(contest.Rows, row => report.AddAbsent(row, $"failed: {e.Message}"));
             return false;
         }
 
-        report.Add(new PairResult(row, pairs));
+        for (int row = 0; row < contest.Rows.Length; row++)
+        {
+            report.Add(new PairResult(contest.Rows[row], pairs[row]));
+        }
+
         return true;
     }
 }

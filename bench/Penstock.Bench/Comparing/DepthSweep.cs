@@ -9,7 +9,7 @@ internal static class DepthSweep
         {
             Sample ours = await PenstockBench.RunAsync(place, place.File, $"--rw randread --bs 4k --depth {depth} --direct");
             Sample theirs = await Fio.RunAsync(
-                place, place.Image, $"--rw=randread --bs=4k --iodepth={depth}", "--direct=1", $"--offset={place.Piece.Offset}", $"--size={place.Piece.Length}");
+                place, place.Image, $"--rw=randread --bs=4k --iodepth={depth} --direct=1 --offset={place.Piece.Offset} --size={place.Piece.Length}");
             report.AddDepth(depth, ours, theirs);
         }
     }

@@ -2,21 +2,21 @@ using System.Text.Json;
 
 namespace Penstock.Bench.Comparing;
 
-/// <summary>fio on io_uring: the peer of direct I/O.</summary>
+/// <summary>fio: the peer of direct I/O, and the program that uses mounts. On io_uring with a registered file unless the work names another engine.</summary>
 internal static class Fio
 {
-    /// <param name="place">Where and how long.</param>
-    /// <param name="file">The file, the part of it that is used, and whether it is direct.</param>
-    /// <param name="work">As <c>--rw</c>, with block size and depth.</param>
-    /// <param name="more">Further options.</param>
-    public static async Task<Sample> RunAsync(Place place, string file, string work, params string[] more)
+    /// <param name="place">How long.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="work">Further options, with spaces between them.</param>
+    public static Task<Sample> RunAsync(Place place, string file, string work) =>
+        RunOnceAsync(file, $"--time_based --ramp_time={place.WarmUp} --runtime={place.Seconds} {work}");
+
+    /// <summary>Not for a time, but until the work is done.</summary>
+    public static async Task<Sample> RunOnceAsync(string file, string work)
     {
-        string[] fixedOptions =
-        [
-            "--name=peer", "--output-format=json", "--ioengine=io_uring", "--registerfiles=1", "--time_based", "--norandommap",
-            "--randrepeat=0", $"--ramp_time={place.WarmUp}", $"--runtime={place.Seconds}", $"--filename={file}",
-        ];
-        string output = await Tool.RunAsync("fio", [.. fixedOptions, .. work.Split(' '), .. more]);
+        string[] common = ["--name=peer", "--output-format=json", "--norandommap", "--randrepeat=0", $"--filename={file}"];
+        string[] engine = work.Contains("--ioengine", StringComparison.Ordinal) ? [] : ["--ioengine=io_uring", "--registerfiles=1"];
+        string output = await Tool.RunAsync("fio", [.. common, .. engine, .. work.Split(' ')]);
         using JsonDocument parsed = JsonDocument.Parse(output[output.IndexOf('{')..]);
         double rate = 0;
         double processor = 0;
@@ -31,14 +31,13 @@ internal static class Fio
                 long count = side.GetProperty("total_ios").GetInt64();
                 operations += count;
                 rate += side.GetProperty("iops").GetDouble();
-                if (count > 0)
+                if (count > 0 && side.GetProperty("clat_ns").TryGetProperty("percentile", out JsonElement percentiles))
                 {
-                    JsonElement percentiles = side.GetProperty("clat_ns").GetProperty("percentile");
                     latency = [.. new[] { "50.000000", "99.000000", "99.900000" }.Select(p => percentiles.GetProperty(p).GetDouble() / 1000)];
                 }
             }
         }
 
-        return new Sample(rate, processor / Math.Max(operations, 1), null, latency);
+        return new Sample(rate, processor / Math.Max(operations, 1), null, latency) { Operations = operations };
     }
 }

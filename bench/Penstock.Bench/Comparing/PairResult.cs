@@ -45,6 +45,7 @@ internal sealed class PairResult
     public string Verdict =>
         Pairs.Count < FewestPairs ? "undecided: too few pairs"
         : HalfWidth > WidestHalf ? $"undecided: spread {HalfWidth:P1}"
+        : Row.Target == 0 ? "no target"
         : Ratio >= Row.Target ? "met"
         : "short";
 

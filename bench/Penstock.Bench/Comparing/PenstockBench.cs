@@ -8,7 +8,7 @@ internal static class PenstockBench
     public static async Task<Sample> RunAsync(Place place, string target, string work)
     {
         string output = await Tool.RunAsync(
-            place.Penstock, ["bench", target, "--json", "--time", place.Seconds, "--warm-up", place.WarmUp, .. work.Split(' ')]);
+            place.Penstock, ["bench", target, "--json", "--time", place.Seconds, "--warm-up", place.WarmUp, .. work.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
         using JsonDocument parsed = JsonDocument.Parse(output);
         JsonElement root = parsed.RootElement;
         JsonElement latency = root.GetProperty("latency_us");

@@ -57,11 +57,11 @@ internal sealed class Place : IAsyncDisposable
     }
 
     /// <summary>The image on a loop device with direct I/O, mounted by the kernel, for as long as <paramref name="use"/> runs.</summary>
-    public async Task<Sample> OnKernelAsync(Func<string, Task<Sample>> use)
+    public async Task<T> OnKernelAsync<T>(Func<string, Task<T>> use, string? image = null)
     {
         string folder = InFolder("kernel");
         Directory.CreateDirectory(folder);
-        string loop = (await Tool.RunAsync("losetup", "--find", "--show", "--direct-io=on", Image)).Trim();
+        string loop = (await Tool.RunAsync("losetup", "--find", "--show", "--direct-io=on", image ?? Image)).Trim();
         try
         {
             await Tool.RunAsync("mount", "-t", "ext4", loop, folder);
@@ -81,7 +81,7 @@ internal sealed class Place : IAsyncDisposable
     }
 
     /// <summary>The kernel gives back the files of an io_uring a moment after its program has ended; until then the mount is busy.</summary>
-    private static async Task UnmountAsync(string folder)
+    public static async Task UnmountAsync(string folder)
     {
         const int attempts = 100;
         for (int i = 1; ; i++)

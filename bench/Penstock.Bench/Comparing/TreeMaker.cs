@@ -3,6 +3,9 @@ namespace Penstock.Bench.Comparing;
 /// <summary>A folder like a source tree: many small files of different sizes in nested folders. The same each time.</summary>
 internal static class TreeMaker
 {
+    /// <summary>Folders at the top.</summary>
+    public const int Parts = 10;
+
     private const int Folders = 200;
     private const int FilesInEach = 50;
 
@@ -18,7 +21,7 @@ internal static class TreeMaker
         random.NextBytes(bytes);
         for (int folder = 0; folder < Folders; folder++)
         {
-            string path = Path.Combine(root, $"part{folder / 20}", $"module{folder}");
+            string path = Path.Combine(root, $"part{folder / (Folders / Parts)}", $"module{folder}");
             Directory.CreateDirectory(path);
             for (int file = 0; file < FilesInEach; file++)
             {

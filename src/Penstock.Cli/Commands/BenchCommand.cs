@@ -25,6 +25,8 @@ internal sealed class BenchCommand : Command
     private readonly Option<int> _jobs = new("--jobs") { Description = "Jobs at once.", DefaultValueFactory = _ => 1 };
     private readonly Option<bool> _direct = new("--direct") { Description = "Direct I/O, past the page cache." };
     private readonly Option<bool> _dataSync = new("--dsync") { Description = "Each write is durable when it completes." };
+    private readonly Option<bool> _flush = new("--fsync") { Description = "Flush after each write." };
+    private readonly Option<bool> _once = new("--once") { Description = "Use each block once, in place of a time; sequential patterns only." };
     private readonly Option<bool> _blocking = new("--blocking") { Description = "Each request blocks a thread, in place of being awaited." };
     private readonly Option<double> _time = new("--time") { Description = "Seconds to measure.", DefaultValueFactory = _ => 5 };
     private readonly Option<double> _warmUp = new("--warm-up") { Description = "Seconds before that.", DefaultValueFactory = _ => 1 };
@@ -36,7 +38,7 @@ internal sealed class BenchCommand : Command
     {
         _terminal = terminal;
         Arguments.Add(_target);
-        Option[] options = [_pattern, _blockSize, _size, _depth, _jobs, _direct, _dataSync, _blocking, _time, _warmUp, _preread, _json];
+        Option[] options = [_pattern, _blockSize, _size, _depth, _jobs, _direct, _dataSync, _flush, _blocking, _time, _once, _warmUp, _preread, _json];
         foreach (Option option in options)
         {
             Options.Add(option);
@@ -52,12 +54,21 @@ internal sealed class BenchCommand : Command
         long? size = parsed.GetValue(_size) is { } text ? ByteSize.Parse(text) : null;
         await using BenchTarget target = await OpenAsync(name, plan, size, cancellationToken);
         plan = plan with { Size = size ?? (target.Length > 0 ? target.Length : plan.Size) };
+        if (plan.IsOnce && (plan.Pattern.IsRandom || plan.Pattern.Appends))
+        {
+            throw new UsageException($"--once is for sequential patterns, not for {plan.Pattern.Name}");
+        }
+
         if (plan.Blocks < plan.Jobs)
         {
             throw new UsageException($"{plan.Size} bytes are less than a request for each job");
         }
 
-        await BenchRun.LayOutAsync(target, plan.Size, _terminal, cancellationToken);
+        if (!plan.Pattern.Appends)
+        {
+            await BenchRun.LayOutAsync(target, plan.Size, _terminal, cancellationToken);
+        }
+
         if (parsed.GetValue(_preread))
         {
             await BenchRun.ReadThroughAsync(target, plan.Size, cancellationToken);
@@ -87,6 +98,8 @@ internal sealed class BenchCommand : Command
             Jobs = (int)Within("--jobs", parsed.GetValue(_jobs), 1, MostLanes),
             IsDirect = parsed.GetValue(_direct),
             IsDataSync = parsed.GetValue(_dataSync),
+            IsFlushing = parsed.GetValue(_flush),
+            IsOnce = parsed.GetValue(_once),
             IsBlocking = parsed.GetValue(_blocking),
             WarmUp = TimeSpan.FromSeconds(Within("--warm-up", parsed.GetValue(_warmUp), 0, 86400)),
             Duration = TimeSpan.FromSeconds(Within("--time", parsed.GetValue(_time), 0.01, 86400)),

@@ -25,11 +25,19 @@ internal sealed record BenchPlan
     /// <summary>Each request blocks a thread, in place of being awaited.</summary>
     public required bool IsBlocking { get; init; }
 
+    /// <summary>Each write is followed by a flush, and is over when that is.</summary>
+    public required bool IsFlushing { get; init; }
+
+    /// <summary>Each block is used once, without a warm-up, in place of a duration.</summary>
+    public required bool IsOnce { get; init; }
+
     public required TimeSpan WarmUp { get; init; }
 
     public required TimeSpan Duration { get; init; }
 
     public long Blocks => Size / BlockSize;
 
-    public IoOptions Options => (IsDirect ? IoOptions.Direct : IoOptions.None) | (IsDataSync ? IoOptions.DataSync : IoOptions.None);
+    public IoOptions Options => (IsDirect ? IoOptions.Direct : IoOptions.None)
+        | (IsDataSync ? IoOptions.DataSync : IoOptions.None)
+        | (Pattern.Appends ? IoOptions.Append : IoOptions.None);
 }

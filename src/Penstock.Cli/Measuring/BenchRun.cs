@@ -14,7 +14,11 @@ internal static class BenchRun
         Lane[] lanes = MakeLanes(plan, target);
         try
         {
-            await RunLanesAsync(lanes, plan, plan.WarmUp);
+            if (!plan.IsOnce)
+            {
+                await RunLanesAsync(lanes, plan, plan.WarmUp);
+            }
+
             cancellationToken.ThrowIfCancellationRequested();
             long allocatedBefore = GC.GetTotalAllocatedBytes(precise: true);
             TimeSpan processorBefore = Environment.CpuUsage.TotalTime;
@@ -79,7 +83,9 @@ internal static class BenchRun
         long part = plan.Blocks / plan.Jobs;
         for (int job = 0; job < plan.Jobs; job++)
         {
-            var cursor = new LaneCursor(job * part * plan.BlockSize, part, plan.BlockSize);
+            LaneCursor cursor = plan.Pattern.Appends
+                ? new LaneCursor(target.Length, long.MaxValue / plan.BlockSize, plan.BlockSize, isOnce: false)
+                : new LaneCursor(job * part * plan.BlockSize, part, plan.BlockSize, plan.IsOnce);
             for (int i = job * plan.Depth; i < (job + 1) * plan.Depth; i++)
             {
                 lanes[i] = new Lane(plan, target, cursor, (ulong)i + 1);
@@ -91,7 +97,7 @@ internal static class BenchRun
 
     private static async Task RunLanesAsync(Lane[] lanes, BenchPlan plan, TimeSpan duration)
     {
-        long end = Stopwatch.GetTimestamp() + (long)(duration.TotalSeconds * Stopwatch.Frequency);
+        long end = plan.IsOnce ? long.MaxValue : Stopwatch.GetTimestamp() + (long)(duration.TotalSeconds * Stopwatch.Frequency);
         if (!plan.IsBlocking)
         {
             // Started on the pool: one whose requests never wait would keep the others from starting.

@@ -20,5 +20,8 @@ internal abstract class BenchTarget : IAsyncDisposable
 
     public abstract ValueTask FlushAsync();
 
+    /// <summary>As <see cref="FlushAsync"/>, blocking.</summary>
+    public abstract void Flush();
+
     public abstract ValueTask DisposeAsync();
 }

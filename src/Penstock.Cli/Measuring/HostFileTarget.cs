@@ -34,9 +34,11 @@ internal sealed class HostFileTarget(SafeFileHandle handle) : BenchTarget
 
     public override ValueTask FlushAsync()
     {
-        RandomAccess.FlushToDisk(handle);
+        Flush();
         return ValueTask.CompletedTask;
     }
+
+    public override void Flush() => RandomAccess.FlushToDisk(handle);
 
     public override ValueTask DisposeAsync()
     {

@@ -15,17 +15,26 @@ internal sealed class Lane(BenchPlan plan, BenchTarget target, LaneCursor cursor
 
     public LongHistogram Latencies { get; } = new(LongestNanoseconds, 3);
 
-    /// <summary>Makes requests up to a moment, and one at least.</summary>
+    /// <summary>Makes requests up to a moment, and one at least, or as long as the cursor goes.</summary>
     public async Task RunAsync(long end)
     {
         Begin();
         long before = Stopwatch.GetTimestamp();
         do
         {
-            Choose(out bool reads, out long offset);
+            if (!TryChoose(out bool reads, out long offset))
+            {
+                break;
+            }
+
             int bytes = reads
                 ? await target.ReadAsync(_buffer.Memory, offset).ConfigureAwait(false)
                 : await target.WriteAsync(_buffer.Memory, offset).ConfigureAwait(false);
+            if (plan.IsFlushing && !reads)
+            {
+                await target.FlushAsync().ConfigureAwait(false);
+            }
+
             before = Note(bytes, offset, before);
         }
         while (before < end);
@@ -38,8 +47,17 @@ internal sealed class Lane(BenchPlan plan, BenchTarget target, LaneCursor cursor
         long before = Stopwatch.GetTimestamp();
         do
         {
-            Choose(out bool reads, out long offset);
+            if (!TryChoose(out bool reads, out long offset))
+            {
+                break;
+            }
+
             int bytes = reads ? target.Read(_buffer.Memory, offset) : target.Write(_buffer.Memory, offset);
+            if (plan.IsFlushing && !reads)
+            {
+                target.Flush();
+            }
+
             before = Note(bytes, offset, before);
         }
         while (before < end);
@@ -55,10 +73,16 @@ internal sealed class Lane(BenchPlan plan, BenchTarget target, LaneCursor cursor
         _buffer.Memory.Span.Fill((byte)(seed | 1));
     }
 
-    private void Choose(out bool reads, out long offset)
+    private bool TryChoose(out bool reads, out long offset)
     {
-        offset = plan.Pattern.IsRandom ? (long)Math.BigMul(Next(), (ulong)plan.Blocks, out _) * plan.BlockSize : cursor.Next();
         reads = plan.Pattern.Reads && (!plan.Pattern.Writes || (Next() >> 63) != 0);
+        if (!plan.Pattern.IsRandom)
+        {
+            return cursor.TryNext(out offset);
+        }
+
+        offset = (long)Math.BigMul(Next(), (ulong)plan.Blocks, out _) * plan.BlockSize;
+        return true;
     }
 
     private long Note(int bytes, long offset, long before)

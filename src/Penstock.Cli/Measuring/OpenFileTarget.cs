@@ -55,6 +55,8 @@ internal sealed class OpenFileTarget : BenchTarget
 
     public override ValueTask FlushAsync() => _file.FlushAsync();
 
+    public override void Flush() => _file.FlushAsync().AsTask().GetAwaiter().GetResult();
+
     public override async ValueTask DisposeAsync()
     {
         await _file.DisposeAsync();
