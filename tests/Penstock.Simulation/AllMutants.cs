@@ -55,6 +55,14 @@ internal static class AllMutants
         Of(Rule.BufferedWriteWaitsForDirectIo, "a buffered write does not wait for direct I/O", "all-pairs", "cancelled", "mix"),
         Of(Rule.MemoryKeptUntilCompletion, "a direct write returns before the device is done with its memory", "cancelled"),
         Of(Rule.InvalidationKeepsDirtyPages, "invalidation drops dirty pages", "mix-extents", "mix", "all-pairs"),
+        Of(Rule.ErrorsReleaseLocks, "a direct request whose write-back fails leaves its locks held", "one-by-one", "mix-faults"),
+        Of(Rule.CompletesAfterSubmission, "a direct request may complete before its last part is submitted", "fill-truncate-recycle", "mix"),
+        Of(Rule.HoleFallsBack, "a direct write that meets a hole of a block-mapped file fails", "sparse-file", "hole-later"),
+        Of(Rule.FailedFlushStopsDirectIo, "direct I/O goes on although dirty pages could not be written back", "power-loss", "mix-faults"),
+        Of(Rule.VectoredIsOneEpisode, "each buffer of a vectored request is a request", "mix"),
+        Of(Rule.FallbackGoesOn, "a fallback begins at the first byte again", "hole-later"),
+        Of(Rule.OptionsSnapshotOnce, "a request looks at the options of its file again", "toggle-direct", "mix"),
+        Of(Rule.CompletionNeedsNoLock, "the completion of a direct write takes the inode lock", "event-loop-truncate"),
         new("founding-patch", "the design of the founding patch, before anything in it was corrected", FoundingScenarios, FoundingRules),
     ];
 

@@ -14,7 +14,7 @@ internal sealed partial class FilePages
     /// writeback has reported yet is reported even if nothing is dirty or cached. Takes no inode lock.
     /// </summary>
     public ValueTask<IoFault> WriteBackAsync(long offset, long length) =>
-        IsDirty && length > 0 ? WriteBackPagesAsync(offset, length) : new ValueTask<IoFault>(Errors.TakePending());
+        (IsDirty || Scheduler.IsBroken(Rule.CleanFileNeedsNoWait)) && length > 0 ? WriteBackPagesAsync(offset, length) : new ValueTask<IoFault>(Errors.TakePending());
 
     /// <summary>Sends the dirty pages of a range to the device, without waiting for the last of them; the first fault of those that could not be sent.</summary>
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
@@ -44,6 +44,11 @@ internal sealed partial class FilePages
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<IoFault> WriteBackPagesAsync(long offset, long length)
     {
+        if (Scheduler.IsBroken(Rule.CleanFileNeedsNoWait))
+        {
+            await Scheduler.Yield();
+        }
+
         (long first, long last) = PagesOf(offset, length);
         IoFault fault = await StartWritebackAsync(first, last).ConfigureAwait(false);
         if (fault != IoFault.None && Scheduler.IsBroken(Rule.WritebackAlwaysWaits))

@@ -58,7 +58,7 @@ internal sealed class DirectIoRequest : IDeviceRequestOwner, IValueTaskSource<Io
         request._operation = operation;
         request._memory = memory;
         request._submitted = 0;
-        request._outstanding = 1;
+        request._outstanding = device.Scheduler.IsBroken(Rule.CompletesAfterSubmission) ? 0 : 1;
         request._failedAt = long.MaxValue;
         request._fault = IoFault.None;
         return request;
@@ -138,7 +138,15 @@ internal sealed class DirectIoRequest : IDeviceRequestOwner, IValueTaskSource<Io
     public void EndSubmission()
     {
         BlockDevice device = _device!;
-        LowerCount();
+        if (device.Scheduler.IsBroken(Rule.CompletesAfterSubmission))
+        {
+            CompleteIfEmpty();
+        }
+        else
+        {
+            LowerCount();
+        }
+
         device.FlushSubmissions();
     }
 
@@ -198,9 +206,20 @@ internal sealed class DirectIoRequest : IDeviceRequestOwner, IValueTaskSource<Io
 
         if (left == 0)
         {
-            _core.SetResult(_fault == IoFault.None
-                ? IoResult.Transferred(_submitted)
-                : new IoResult(Math.Min(_failedAt, _submitted), _fault));
+            Complete();
+        }
+    }
+
+    private void Complete() => _core.SetResult(_fault == IoFault.None
+        ? IoResult.Transferred(_submitted)
+        : new IoResult(Math.Min(_failedAt, _submitted), _fault));
+
+    /// <summary>Completes a request without parts on the device, in a build where the submitter counts for none.</summary>
+    private void CompleteIfEmpty()
+    {
+        if (_outstanding == 0 && _core.GetStatus(_core.Version) == ValueTaskSourceStatus.Pending)
+        {
+            Complete();
         }
     }
 }

@@ -30,8 +30,23 @@ internal enum Rule
     /// <summary>1.6: the end-of-I/O callback runs before the gate is left.</summary>
     EndOfIoBeforeGate,
 
+    /// <summary>1.7, 1.20: what fails releases the locks it took.</summary>
+    ErrorsReleaseLocks,
+
+    /// <summary>1.8, 1.9: a device, and a file that protects itself, is not locked.</summary>
+    SelfProtectedTakesNoLock,
+
+    /// <summary>1.10: whether a request locks is chosen once.</summary>
+    LockingChosenOnce,
+
+    /// <summary>1.10, 1.15: a request cannot complete before its last part is submitted, and completes once.</summary>
+    CompletesAfterSubmission,
+
     /// <summary>1.11: a direct write inside the size of a block-mapped file allocates nothing.</summary>
     OverwriteOnlyInsideSize,
+
+    /// <summary>1.12: a direct write that meets a hole of a block-mapped file goes on buffered.</summary>
+    HoleFallsBack,
 
     /// <summary>1.13: data of a fallback is on the device before the write returns.</summary>
     FallbackWritesBack,
@@ -42,14 +57,32 @@ internal enum Rule
     /// <summary>1.16: a direct write writes back dirty pages of its range first.</summary>
     DirectWriteFlushes,
 
+    /// <summary>1.16: when the dirty pages cannot be written back, no direct I/O is issued.</summary>
+    FailedFlushStopsDirectIo,
+
+    /// <summary>1.17: writing back a file without dirty pages is nothing and waits for nothing.</summary>
+    CleanFileNeedsNoWait,
+
+    /// <summary>1.18: a direct read drops no cached page.</summary>
+    DirectReadKeepsPages,
+
     /// <summary>1.18, 2.6: pages are invalidated again at completion.</summary>
     InvalidateAfterWrite,
 
     /// <summary>2.6: pages are invalidated before a direct write.</summary>
     InvalidateBeforeWrite,
 
+    /// <summary>2.7: only the range of a direct request is written back.</summary>
+    OnlyRangeIsFlushed,
+
     /// <summary>1.21: truncate drains the gate.</summary>
     TruncateDrainsGate,
+
+    /// <summary>1.22: a vectored request is one locked episode.</summary>
+    VectoredIsOneEpisode,
+
+    /// <summary>1.23: a file's own direct I/O is framed by write-back and invalidation.</summary>
+    OwnDirectIoIsFramed,
 
     /// <summary>1.24: a direct read of blocks that were never written gives zeros, whatever the device holds there.</summary>
     UnwrittenReadsAsZeros,
@@ -63,8 +96,14 @@ internal enum Rule
     /// <summary>2.1: an append learns where the file ends under the lock.</summary>
     AppendTakesEndUnderLock,
 
+    /// <summary>2.2: a file that protects itself allocates as its mapper decides.</summary>
+    MapperDecidesAllocation,
+
     /// <summary>2.3: the block that holds the last byte is inside the file.</summary>
     PartialLastBlockIsInside,
+
+    /// <summary>2.4: a fallback goes on at the first byte not transferred.</summary>
+    FallbackGoesOn,
 
     /// <summary>2.5: the size is published at completion.</summary>
     SizeAfterCompletion,
@@ -108,11 +147,17 @@ internal enum Rule
     /// <summary>2.13: the partial last block is clamped to the size.</summary>
     ReadEndsAtSize,
 
-    /// <summary>2.14: O_DSYNC syncs after completion.</summary>
+    /// <summary>2.13: the size is sampled before the read.</summary>
+    SizeSampledBefore,
+
+    /// <summary>1.14, 2.14: O_DSYNC syncs after completion.</summary>
     SyncAfterCompletion,
 
     /// <summary>2.14: a sync flushes the device's own cache.</summary>
     SyncFlushesDevice,
+
+    /// <summary>2.15: options are snapshot once.</summary>
+    OptionsSnapshotOnce,
 
     /// <summary>2.16: a write-back error reaches each open file's next sync.</summary>
     WritebackErrorReachesEveryOpenFile,
@@ -122,6 +167,9 @@ internal enum Rule
 
     /// <summary>2.17: of an unwritten run only what has landed is converted.</summary>
     OnlyLandedIsConverted,
+
+    /// <summary>2.18: a completion needs no inode lock.</summary>
+    CompletionNeedsNoLock,
 
     /// <summary>2.19: write-back waits for what was started even when a start failed.</summary>
     WritebackAlwaysWaits,
@@ -135,7 +183,7 @@ internal enum Rule
     /// <summary>2.21: a write clears setuid, setgid and capabilities.</summary>
     WriteClearsPrivileges,
 
-    /// <summary>2.22: alignment is checked before anything else.</summary>
+    /// <summary>1.19, 2.22: alignment is checked before anything else.</summary>
     AlignmentCheckedFirst,
 
     /// <summary>3.5: freed blocks are not reused before the change that freed them is on the device.</summary>

@@ -29,7 +29,9 @@ internal static class DirectPath
 
         // Rule 2.13: sampled before; what lies at or beyond it is not read.
         long size = inode.Size;
-        return offset >= size ? default : ReadBelowAsync(inode, memory, offset, size, readahead);
+        return offset >= size ? default
+            : inode.HasOwnDirectIo ? OwnDirectPath.ReadAsync(inode, memory, offset)
+            : ReadBelowAsync(inode, memory, offset, size, readahead);
     }
 
     public static long RoundUp(long value, int unit) => (value + unit - 1) & ~(unit - 1L);
@@ -41,7 +43,7 @@ internal static class DirectPath
         BlockDevice device = inode.FileSystem.Device;
 
         // Rules 1.8 to 1.10: chosen once, and kept whatever changes meanwhile.
-        bool locks = !inode.ProtectsItself;
+        bool locks = !inode.ProtectsItself || device.Scheduler.IsBroken(Rule.SelfProtectedTakesNoLock);
         bool holdsLock = false;
         bool holdsGate = false;
         DirectIoRequest? request = null;
@@ -60,8 +62,9 @@ internal static class DirectPath
             }
 
             IoFault fault = await PrepareAsync(inode, offset, memory.Length).ConfigureAwait(false);
-            if (fault != IoFault.None)
+            if (fault != IoFault.None && !device.Scheduler.IsBroken(Rule.FailedFlushStopsDirectIo))
             {
+                ForgetIfBroken(inode, Rule.ErrorsReleaseLocks, ref holdsLock, ref holdsGate);
                 return IoResult.Failed(fault);
             }
 
@@ -89,15 +92,13 @@ internal static class DirectPath
 
             ReleaseGateEarlyIfBroken(inode, ref holdsGate);
             IoResult result = await request.Completion.ConfigureAwait(false);
+            ForgetIfBroken(inode, inode.ProtectsItself ? Rule.LockingChosenOnce : Rule.None, ref holdsLock, ref holdsGate);
 
             // Rule 1.5: in the completion's context.
             Release(inode, ref holdsLock, ref holdsGate);
-            if (failure is not null && result.Bytes == 0)
-            {
-                throw failure;
-            }
-
-            return await FinishAsync(request, memory, result, size - offset, device.Scheduler).ConfigureAwait(false);
+            return failure is not null && result.Bytes == 0
+                ? throw failure
+                : await FinishAsync(inode, request, memory, result, offset, size).ConfigureAwait(false);
         }
         finally
         {
@@ -124,11 +125,27 @@ internal static class DirectPath
         }
     }
 
-    /// <summary>Rules 1.3, 1.16, 2.7: dirty pages of the range first; if that fails, no direct I/O is issued.</summary>
+    /// <summary>Rule 2.7: the dirty pages of a direct request's range, and no others.</summary>
+    internal static ValueTask<IoFault> WriteBackRangeAsync(Inode inode, long offset, long length) =>
+        inode.FileSystem.Scheduler.IsBroken(Rule.OnlyRangeIsFlushed)
+            ? inode.Pages!.WriteBackAsync(0, long.MaxValue)
+            : inode.Pages!.WriteBackAsync(offset, length);
+
+    /// <summary>Rules 1.3, 1.16: dirty pages of the range first; if that fails, no direct I/O is issued.</summary>
     private static ValueTask<IoFault> PrepareAsync(Inode inode, long offset, long length) =>
         inode.FileSystem.Scheduler.IsBroken(Rule.DirectReadFlushes)
             ? new ValueTask<IoFault>(IoFault.None)
-            : inode.Pages!.WriteBackAsync(offset, length);
+            : WriteBackRangeAsync(inode, offset, length);
+
+    /// <summary>Leaves locks held, in a build where the rule that has them released is off.</summary>
+    private static void ForgetIfBroken(Inode inode, Rule rule, ref bool holdsLock, ref bool holdsGate)
+    {
+        if (inode.FileSystem.Scheduler.IsBroken(rule))
+        {
+            holdsLock = false;
+            holdsGate = false;
+        }
+    }
 
     /// <summary>Submits all parts. A failure of the mapping is kept until what was submitted has completed.</summary>
     private static async ValueTask<FileSystemException?> SubmitAsync(
@@ -155,8 +172,15 @@ internal static class DirectPath
     /// memory is touched in a user place only, and no lock is held here.
     /// </summary>
     private static async ValueTask<IoResult> FinishAsync(
-        DirectIoRequest request, SegmentList memory, IoResult result, long available, Scheduler scheduler)
+        Inode inode, DirectIoRequest request, SegmentList memory, IoResult result, long offset, long size)
     {
+        Scheduler scheduler = inode.FileSystem.Scheduler;
+        if (scheduler.IsBroken(Rule.DirectReadKeepsPages))
+        {
+            await inode.Pages!.InvalidateAsync(offset, memory.Length).ConfigureAwait(false);
+        }
+
+        long available = (scheduler.IsBroken(Rule.SizeSampledBefore) ? inode.Size : size) - offset;
         long bytes = scheduler.IsBroken(Rule.ReadEndsAtSize) ? result.Bytes : Math.Min(result.Bytes, available);
         long submitted = request.Submitted;
         if (request.ZeroRanges.Count > 0 || submitted > bytes)

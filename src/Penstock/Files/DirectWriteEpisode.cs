@@ -129,8 +129,9 @@ internal sealed class DirectWriteEpisode
         // Before the write-back: zeroing the gap dirties a page that the write may share.
         await PrepareExtensionAsync().ConfigureAwait(false);
         IoFault fault = await WriteBackRangeAsync().ConfigureAwait(false);
-        if (fault != IoFault.None)
+        if (fault != IoFault.None && !Scheduler.IsBroken(Rule.FailedFlushStopsDirectIo))
         {
+            _holdsLock &= !Scheduler.IsBroken(Rule.ErrorsReleaseLocks);
             return DirectOutcome.Done(IoResult.Failed(fault));
         }
 
@@ -176,7 +177,7 @@ internal sealed class DirectWriteEpisode
             }
 
             IoResult result = await request.Completion.ConfigureAwait(false);
-            await LeaveGateEarlyIfBrokenAsync().ConfigureAwait(false);
+            await MisbehaveIfBrokenAsync().ConfigureAwait(false);
             try
             {
                 ReservedHandle? spent = reserved;
@@ -203,7 +204,7 @@ internal sealed class DirectWriteEpisode
                 throw failure;
             }
 
-            return isShort && !result.IsFailed ? DirectOutcome.FallBack(result.Bytes) : DirectOutcome.Done(result);
+            return isShort && !result.IsFailed ? GoOnBuffered(result.Bytes) : DirectOutcome.Done(result);
         }
         finally
         {
@@ -222,7 +223,7 @@ internal sealed class DirectWriteEpisode
     private ValueTask<IoFault> WriteBackRangeAsync() =>
         Scheduler.IsBroken(Rule.DirectWriteFlushes)
             ? new ValueTask<IoFault>(IoFault.None)
-            : Pages.WriteBackAsync(_offset, _length);
+            : DirectPath.WriteBackRangeAsync(_inode, _offset, _length);
 
     /// <summary>Rule 2.6: cached pages of the range go before the write; if one cannot, the write goes the buffered way.</summary>
     private ValueTask<bool> InvalidateBeforeAsync() =>
@@ -474,9 +475,10 @@ internal sealed class DirectWriteEpisode
             return IoResult.Transferred(done);
         }
 
-        long from = _offset + done;
+        long resume = Scheduler.IsBroken(Rule.FallbackGoesOn) ? 0 : done;
+        long from = _offset + resume;
         IoResult rest = await BufferedWritePath.WritePartAsync(
-            _inode, _memory, done, findsEnd ? -1 : from, _length - done, _keepsSetId).ConfigureAwait(false);
+            _inode, _memory, resume, findsEnd ? -1 : from, _length - resume, _keepsSetId).ConfigureAwait(false);
         if (rest.Bytes > 0 && !Scheduler.IsBroken(Rule.FallbackWritesBack))
         {
             long length = findsEnd ? long.MaxValue - from : rest.Bytes;
@@ -507,17 +509,28 @@ internal sealed class DirectWriteEpisode
         request.Return();
     });
 
-    private ValueTask LeaveGateEarlyIfBrokenAsync()
+    /// <summary>Rule 1.12: a hole is no error.</summary>
+    private DirectOutcome GoOnBuffered(long done) => Scheduler.IsBroken(Rule.HoleFallsBack)
+        ? DirectOutcome.Done(IoResult.Failed(IoFault.NotSupported))
+        : DirectOutcome.FallBack(done);
+
+    /// <summary>What a completion does not do before the end of I/O, in builds where Rule 1.6 or 2.18 is off.</summary>
+    private ValueTask MisbehaveIfBrokenAsync() =>
+        Scheduler.IsBroken(Rule.EndOfIoBeforeGate) || Scheduler.IsBroken(Rule.CompletionNeedsNoLock) ? MisbehaveAsync() : ValueTask.CompletedTask;
+
+    private async ValueTask MisbehaveAsync()
     {
-        if (!Scheduler.IsBroken(Rule.EndOfIoBeforeGate))
+        if (!_holdsLock && Scheduler.IsBroken(Rule.CompletionNeedsNoLock))
         {
-            return ValueTask.CompletedTask;
+            await _inode.Lock.AcquireSharedAsync().ConfigureAwait(false);
+            _inode.Lock.ReleaseShared();
         }
 
-        LeaveGate();
-        return YieldAsync();
-
-        async ValueTask YieldAsync() => await Scheduler.Yield();
+        if (Scheduler.IsBroken(Rule.EndOfIoBeforeGate))
+        {
+            LeaveGate();
+            await Scheduler.Yield();
+        }
     }
 
     private void LeaveGate()

@@ -38,7 +38,13 @@ internal static class DirectWritePath
         }
 
         FileChecks.MayChange(inode);
-        if (inode.ProtectsItself)
+        if (inode.HasOwnDirectIo)
+        {
+            return await SyncIfAskedAsync(
+                inode, await OwnDirectPath.WriteAsync(inode, memory, offset, options).ConfigureAwait(false), options, cursor).ConfigureAwait(false);
+        }
+
+        if (inode.ProtectsItself && !inode.FileSystem.Scheduler.IsBroken(Rule.SelfProtectedTakesNoLock))
         {
             return await SyncIfAskedAsync(
                 inode, await WriteUnlockedAsync(inode, memory, offset).ConfigureAwait(false), options, cursor).ConfigureAwait(false);
@@ -162,8 +168,11 @@ internal static class DirectWritePath
         }
 
         await pages.InvalidateAsync(offset, length).ConfigureAwait(false);
+
+        // Rule 2.2: what may be allocated is the mapper's to decide.
+        bool mayAllocate = !device.Scheduler.IsBroken(Rule.MapperDecidesAllocation);
         DirectWrite write = DirectWrite.Rent(
-            inode.Mapper!, inode.FileSystem.Journal, offset, offset + length, inode.Size, isExclusive: true);
+            inode.Mapper!, inode.FileSystem.Journal, offset, offset + length, inode.Size, isExclusive: mayAllocate);
         DirectIoRequest request = DirectIoRequest.Rent(device, DeviceOperation.Write, memory);
         try
         {

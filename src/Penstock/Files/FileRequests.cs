@@ -30,6 +30,16 @@ internal static class FileRequests
     public static async ValueTask<IoResult> ReadAsync(OpenFile file, SegmentList memory, long offset, IoOptions options)
     {
         Inode inode = file.Inode;
+        if (inode.FileSystem.Scheduler.IsBroken(Rule.OptionsSnapshotOnce))
+        {
+            options = await LookAgainAsync(file).ConfigureAwait(false);
+        }
+
+        if (inode.FileSystem.Scheduler.IsBroken(Rule.VectoredIsOneEpisode) && memory.Segments.Length > 1)
+        {
+            return await EachAloneAsync(file, memory, offset, options, isWrite: false).ConfigureAwait(false);
+        }
+
         try
         {
             IoResult result = (options & IoOptions.Direct) != 0
@@ -55,6 +65,16 @@ internal static class FileRequests
         if ((inode.Attributes.Flags & FileFlags.Synchronous) != 0)
         {
             options |= IoOptions.Sync;
+        }
+
+        if (inode.FileSystem.Scheduler.IsBroken(Rule.OptionsSnapshotOnce))
+        {
+            options = await LookAgainAsync(file).ConfigureAwait(false);
+        }
+
+        if (inode.FileSystem.Scheduler.IsBroken(Rule.VectoredIsOneEpisode) && memory.Segments.Length > 1)
+        {
+            return await EachAloneAsync(file, memory, offset, options, isWrite: true).ConfigureAwait(false);
         }
 
         try
@@ -90,5 +110,40 @@ internal static class FileRequests
         }
 
         return result.Bytes;
+    }
+
+    /// <summary>The options of the file after the request has begun, in a build where Rule 2.15 is off.</summary>
+    private static async ValueTask<IoOptions> LookAgainAsync(OpenFile file)
+    {
+        await file.Inode.FileSystem.Scheduler.Yield();
+        return file.Options;
+    }
+
+    /// <summary>Each segment as a request of its own, in a build where Rule 1.22 is off.</summary>
+    private static async ValueTask<IoResult> EachAloneAsync(OpenFile file, SegmentList memory, long offset, IoOptions options, bool isWrite)
+    {
+        try
+        {
+            long bytes = 0;
+            for (int i = 0; i < memory.Segments.Length; i++)
+            {
+                IoSegment segment = memory.Segments[i];
+                SegmentList alone = SegmentList.Rent([segment], memory.IsOurs);
+                IoResult result = isWrite
+                    ? await WriteAsync(file, alone, offset + bytes, options).ConfigureAwait(false)
+                    : await ReadAsync(file, alone, offset + bytes, options).ConfigureAwait(false);
+                bytes += result.Bytes;
+                if (result.IsFailed || result.Bytes < segment.Length)
+                {
+                    return new IoResult(bytes, result.Fault);
+                }
+            }
+
+            return IoResult.Transferred(bytes);
+        }
+        finally
+        {
+            memory.Dispose();
+        }
     }
 }

@@ -4,6 +4,7 @@ using Penstock.Execution;
 using Penstock.Journal;
 using Penstock.Locking;
 using Penstock.Mapping;
+using Penstock.Memory;
 
 namespace Penstock.Files;
 
@@ -107,6 +108,12 @@ internal abstract class Inode : IPagedFile
     /// <summary>Whether the format protects itself against concurrent direct I/O, so that neither lock nor gate is touched (Rule 1.9).</summary>
     public virtual bool ProtectsItself => false;
 
+    /// <summary>
+    /// Whether the format brings direct I/O of its own (Rule 1.23), such as requests to a server: <see cref="ReadDirectAsync"/> and
+    /// <see cref="WriteDirectAsync"/> stand in for the engine.
+    /// </summary>
+    public virtual bool HasOwnDirectIo => false;
+
     /// <summary>Whether the inode was made without a name (O_TMPFILE) and has had none yet: then a first one may be given to it.</summary>
     public bool IsUnnamed { get; set; }
 
@@ -199,6 +206,17 @@ internal abstract class Inode : IPagedFile
     /// before the request is notified, in the completion's context.
     /// </summary>
     public virtual ValueTask EndDirectWriteAsync(long offset, long bytes, IReadOnlyList<BlockRun> unwritten) => ValueTask.CompletedTask;
+
+    /// <summary>Reads for a format with direct I/O of its own. Neither lock nor gate is held; the range holds no dirty page when it begins.</summary>
+    public virtual ValueTask<IoResult> ReadDirectAsync(SegmentList memory, long offset) =>
+        throw new InvalidOperationException($"{Number} has no direct I/O of its own.");
+
+    /// <summary>
+    /// Writes for a format with direct I/O of its own. The inode lock is held exclusively, the gate is not; the range has no cached page when
+    /// it begins. The size is published by the caller.
+    /// </summary>
+    public virtual ValueTask<IoResult> WriteDirectAsync(SegmentList memory, long offset) =>
+        throw new InvalidOperationException($"{Number} has no direct I/O of its own.");
 
     /// <summary>Copies inline content into <paramref name="destination"/> and zeroes the rest of it.</summary>
     public virtual void ReadInline(Span<byte> destination) => throw new InvalidOperationException($"{Number} has no inline data.");

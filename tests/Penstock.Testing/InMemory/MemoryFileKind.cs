@@ -14,4 +14,7 @@ internal enum MemoryFileKind
 
     /// <summary>Protects itself (Rule 1.9): the no-locking way through the direct I/O engine.</summary>
     ProtectsItself,
+
+    /// <summary>Brings direct I/O of its own (Rule 1.23).</summary>
+    OwnDirectIo,
 }

@@ -1,7 +1,10 @@
 using Penstock.Caching;
+using Penstock.Devices;
+using Penstock.DirectIO;
 using Penstock.Files;
 using Penstock.Journal;
 using Penstock.Mapping;
+using Penstock.Memory;
 
 namespace Penstock.Testing.InMemory;
 
@@ -17,6 +20,7 @@ internal class MemoryInode : Inode
     {
         _fileSystem = fileSystem;
         MemoryKind = kind;
+        ProtectsItselfNow = kind == MemoryFileKind.ProtectsItself;
         Blocks = new MemoryMapper(fileSystem, canBeUnwritten: kind != MemoryFileKind.BlockMapped);
         Pages = new FilePages(this);
         _inline = kind == MemoryFileKind.Inline ? [] : null;
@@ -42,7 +46,15 @@ internal class MemoryInode : Inode
 
     public override ulong Sectors => (ulong)Blocks.BlockCount * (ulong)_fileSystem.BlockSize / 512;
 
-    public override bool ProtectsItself => MemoryKind == MemoryFileKind.ProtectsItself;
+    /// <summary>As a file says it now: to be changed while a request is in flight, which has chosen already.</summary>
+    public bool ProtectsItselfNow { get; set; }
+
+    /// <summary>How many requests went to the file's own direct I/O.</summary>
+    public int OwnRequests { get; private set; }
+
+    public override bool ProtectsItself => ProtectsItselfNow;
+
+    public override bool HasOwnDirectIo => MemoryKind == MemoryFileKind.OwnDirectIo;
 
     public override bool HasInlineData => _inline is not null;
 
@@ -157,6 +169,37 @@ internal class MemoryInode : Inode
         handle.Stop();
         Size = Math.Max(Size, offset + bytes);
         StoredSize = Size;
+    }
+
+    public override async ValueTask<IoResult> ReadDirectAsync(SegmentList memory, long offset)
+    {
+        OwnRequests++;
+        DirectIoRequest request = DirectIoRequest.Rent(_fileSystem.Device, DeviceOperation.Read, memory);
+        await DirectIoEngine.SubmitReadAsync(request, _fileSystem.Device, Blocks, offset, memory.Length, Size);
+        request.EndSubmission();
+        IoResult result = await request.Completion;
+        request.Return();
+        return result;
+    }
+
+    public override async ValueTask<IoResult> WriteDirectAsync(SegmentList memory, long offset)
+    {
+        OwnRequests++;
+        DirectWrite write = DirectWrite.Rent(Blocks, _fileSystem.Journal, offset, offset + memory.Length, Size, isExclusive: true);
+        DirectIoRequest request = DirectIoRequest.Rent(_fileSystem.Device, DeviceOperation.Write, memory);
+        await DirectIoEngine.SubmitWriteAsync(request, _fileSystem.Device, write);
+        request.EndSubmission();
+        IoResult result = await request.Completion;
+        Handle handle = await _fileSystem.Journal.BeginAsync(1);
+        foreach (BlockRun run in request.UnwrittenRuns)
+        {
+            await Blocks.ConvertAsync(handle, run.First, run.Count);
+        }
+
+        handle.Stop();
+        request.Return();
+        write.Return();
+        return result;
     }
 
     public override ValueTask<byte[]?> GetAttributeAsync(FileName name) => new(_attributes.GetValueOrDefault(name));

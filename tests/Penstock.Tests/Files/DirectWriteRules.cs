@@ -32,9 +32,8 @@ public sealed class DirectWriteRules
     });
 
     [Fact]
-    public void Rule_1_6_the_end_of_io_runs_before_the_gate_is_left()
+    public void Rule_1_6_the_end_of_io_runs_before_the_gate_is_left() => World.Matters(Rule.EndOfIoBeforeGate, world =>
     {
-        var world = new World();
         OpenFile file = world.Create();
         MemoryInode inode = World.InodeOf(file);
         int gateCount = -1;
@@ -44,9 +43,8 @@ public sealed class DirectWriteRules
             return ValueTask.CompletedTask;
         };
         world.Write(file, 1, 0, World.Block);
-        Assert.Equal(1, gateCount);
-        Assert.Equal(0, inode.Gate.SharedCount);
-    }
+        return gateCount == 1 && inode.Gate.SharedCount == 0;
+    });
 
     [Fact]
     public void Rule_1_11_a_direct_write_inside_the_size_of_a_block_mapped_file_allocates_nothing_itself() =>
@@ -69,15 +67,14 @@ public sealed class DirectWriteRules
         });
 
     [Fact]
-    public void Rule_1_12_a_direct_write_to_a_hole_of_a_block_mapped_file_returns_its_byte_count()
-    {
-        var world = new World();
-        OpenFile file = world.Create(MemoryFileKind.BlockMapped);
-        world.Complete(file.SetLengthAsync(4 * World.Block).AsTask());
-        Assert.Equal(2 * World.Block, world.Write(file, 2, World.Block, 2 * World.Block));
-        Assert.All(world.Read(file, World.Block, 2 * World.Block), b => Assert.Equal(2, b));
-        Assert.True(world.IsBalanced(file));
-    }
+    public void Rule_1_12_a_direct_write_to_a_hole_of_a_block_mapped_file_returns_its_byte_count() =>
+        World.Matters(Rule.HoleFallsBack, world =>
+        {
+            OpenFile file = world.Create(MemoryFileKind.BlockMapped);
+            world.Complete(file.SetLengthAsync(4 * World.Block).AsTask());
+            return world.Write(file, 2, World.Block, 2 * World.Block) == 2 * World.Block
+                && world.Read(file, World.Block, 2 * World.Block).All(b => b == 2) && world.IsBalanced(file);
+        });
 
     [Fact]
     public void Rule_1_13_after_a_fallback_the_data_is_on_the_device_at_return() => World.Matters(Rule.FallbackWritesBack, world =>
@@ -101,27 +98,41 @@ public sealed class DirectWriteRules
     });
 
     [Fact]
-    public void Rule_1_16_when_write_back_fails_no_direct_write_is_issued()
+    public void Rule_1_16_when_write_back_fails_no_direct_write_is_issued() => World.Matters(Rule.FailedFlushStopsDirectIo, world =>
     {
-        var world = new World();
         OpenFile file = world.CreateFilled(World.Block, 1);
         world.WriteBuffered(file, 2, 0, World.Block);
         world.Device.ClearRecord();
         world.Device.FailNext(DeviceOperation.Write, IoFault.DeviceFailed);
-        Assert.Equal(IoFault.DeviceFailed, world.FaultOf(world.StartWrite(file, 3, 0, World.Block)));
-        Assert.Equal(1, world.Device.Count(DeviceOperation.Write));
-        Assert.True(world.IsBalanced(file));
-    }
+        return world.FaultOf(world.StartWrite(file, 3, 0, World.Block)) == IoFault.DeviceFailed
+            && world.Device.Count(DeviceOperation.Write) == 1 && world.IsBalanced(file);
+    });
 
     [Fact]
-    public void Rule_1_18_the_cached_page_is_gone_after_a_direct_write()
+    public void Rule_1_18_the_cached_page_is_gone_after_a_direct_write() => World.Matter(
+        world =>
+        {
+            OpenFile file = world.CreateFilled(World.Block, 1);
+            world.Read(file, 0, World.Block);
+            world.Write(file, 2, 0, World.Block);
+            return world.Read(file, 0, World.Block).All(b => b == 2);
+        },
+        Rule.InvalidateBeforeWrite,
+        Rule.InvalidateAfterWrite);
+
+    [Fact]
+    public void Rule_2_6_cached_pages_go_before_the_write() => World.Matters(Rule.InvalidateBeforeWrite, world =>
     {
-        var world = new World();
         OpenFile file = world.CreateFilled(World.Block, 1);
         world.Read(file, 0, World.Block);
-        world.Write(file, 2, 0, World.Block);
-        Assert.All(world.Read(file, 0, World.Block), b => Assert.Equal(2, b));
-    }
+        world.Hold(DeviceOperation.Write);
+        Task<int> write = world.StartWrite(file, 2, 0, World.Block);
+        world.Idle();
+        bool isGone = file.Inode.Pages!.IsEmpty;
+        world.Device.ReleaseAll();
+        world.Complete(write);
+        return isGone;
+    });
 
     [Fact]
     public void Rule_2_6_a_page_refilled_with_old_data_during_the_write_is_invalidated_again() =>
@@ -156,23 +167,36 @@ public sealed class DirectWriteRules
         });
 
     [Fact]
-    public void Rule_2_1_an_extending_write_keeps_the_inode_lock_so_that_appends_never_overlap()
+    public void Rule_2_1_appends_never_overlap() => World.Matters(Rule.AppendTakesEndUnderLock, world =>
     {
-        var world = new World();
         OpenFile file = world.Create();
         world.Hold(DeviceOperation.Write);
         Task<int> first = world.StartWrite(file, 1, 0, World.Block, IoOptions.Direct | IoOptions.Append);
         Task<int> second = world.StartWrite(file, 2, 0, World.Block, IoOptions.Direct | IoOptions.Append);
         world.Idle();
-        Assert.True(file.Inode.Lock.IsHeldExclusively);
-        Assert.Single(world.Device.Held);
         world.Device.ReleaseAll();
         world.Complete(first);
         world.Complete(second);
-        Assert.Equal(2 * World.Block, file.Length);
-        Assert.Equal(2, world.Read(file, 0, 2 * World.Block).Distinct().Count());
-        Assert.True(world.IsBalanced(file));
-    }
+        return file.Length == 2 * World.Block && world.Read(file, 0, 2 * World.Block).Distinct().Count() == 2 && world.IsBalanced(file);
+    });
+
+    [Fact]
+    public void Rule_2_1_an_extending_write_keeps_the_inode_lock_until_the_size_is_updated() => World.Matters(Rule.ExtendingWriteHoldsLock, world =>
+    {
+        // The blocks are there already, so nothing but the size asks for the lock.
+        OpenFile file = world.Create();
+        world.Complete(AllocateUnwritten(world, file));
+        world.Hold(DeviceOperation.Write);
+        Task<int> write = world.StartWrite(file, 1, 0, World.Block);
+        world.Idle();
+        bool isHeld = file.Inode.Lock.IsHeldExclusively && file.Length == 0;
+        world.Device.ReleaseAll();
+        return world.Complete(write) == World.Block && isHeld && file.Length == World.Block && world.IsBalanced(file);
+    });
+
+    [Fact]
+    public void Rule_2_1_whether_a_write_is_an_overwrite_is_looked_at_under_the_lock() =>
+        World.Matters(Rule.OverwriteCheckedUnderLock, TwoPartsOfAnUnwrittenBlock);
 
     [Fact]
     public void Rule_2_3_the_block_that_holds_the_last_byte_is_inside() => World.Matters(Rule.PartialLastBlockIsInside, world =>
@@ -217,27 +241,8 @@ public sealed class DirectWriteRules
     });
 
     [Fact]
-    public void Rule_2_10_two_unaligned_writes_to_one_new_block_keep_both() => World.Matters(Rule.UnalignedWriteIsExclusive, world =>
-    {
-        OpenFile file = world.Create();
-        world.Complete(file.SetLengthAsync(World.Block).AsTask());
-        world.Complete(AllocateUnwritten(world, file));
-        world.Hold(DeviceOperation.Write);
-        Task<int> first = world.StartWrite(file, 1, 0, 512);
-        Task<int> second = world.StartWrite(file, 2, 512, 512);
-        world.Idle();
-        foreach (SimulatedOperation operation in world.Device.Held.Reverse())
-        {
-            world.Device.Release(operation);
-        }
-
-        world.Idle();
-        world.Device.ReleaseAll();
-        world.Complete(first);
-        world.Complete(second);
-        byte[] bytes = world.Read(file, 0, 1024);
-        return bytes[..512].All(b => b == 1) && bytes[512..].All(b => b == 2);
-    });
+    public void Rule_2_10_two_unaligned_writes_to_one_new_block_keep_both() =>
+        World.Matters(Rule.UnalignedWriteIsExclusive, TwoPartsOfAnUnwrittenBlock);
 
     [Fact]
     public void Rule_2_11_the_gap_between_the_old_end_and_the_write_reads_as_zeros() => World.Matters(Rule.GapIsZeroed, world =>
@@ -300,6 +305,9 @@ public sealed class DirectWriteRules
     }
 
     [Fact]
+    public void Rule_2_18_the_completion_of_a_direct_write_needs_no_inode_lock() => World.Matters(Rule.CompletionNeedsNoLock, TruncateWaitsForOverwrite);
+
+    [Fact]
     public void Rule_2_14_a_synchronous_write_syncs_after_its_data_has_landed() => World.Matters(Rule.SyncAfterCompletion, world =>
     {
         OpenFile file = world.CreateFilled(World.Block, 1);
@@ -328,16 +336,14 @@ public sealed class DirectWriteRules
     });
 
     [Fact]
-    public void Rule_2_4_a_request_that_meets_a_hole_later_counts_both_parts_once()
+    public void Rule_2_4_a_request_that_meets_a_hole_later_counts_both_parts_once() => World.Matters(Rule.FallbackGoesOn, world =>
     {
-        var world = new World();
         OpenFile file = world.CreateFilled(World.Block, 1, MemoryFileKind.BlockMapped);
         world.Complete(file.SetLengthAsync(4 * World.Block).AsTask());
-        Assert.Equal(3 * World.Block, world.Write(file, 2, 0, 3 * World.Block));
-        Assert.All(world.Read(file, 0, 3 * World.Block), b => Assert.Equal(2, b));
-        Assert.All(world.Read(file, 0, 3 * World.Block, IoOptions.Direct), b => Assert.Equal(2, b));
-        Assert.True(world.IsBalanced(file));
-    }
+        return world.Write(file, 2, 0, 3 * World.Block) == 3 * World.Block
+            && world.Read(file, 0, 3 * World.Block).All(b => b == 2)
+            && world.Read(file, 0, 3 * World.Block, IoOptions.Direct).All(b => b == 2) && world.IsBalanced(file);
+    });
 
     [Fact]
     public void Rules_1_7_and_1_20_locks_balance_after_every_fault_at_every_step()
@@ -408,5 +414,27 @@ public sealed class DirectWriteRules
         world.Complete(write);
         world.Complete(truncate);
         return hasWaited && world.IsBalanced(file);
+    }
+
+    private static bool TwoPartsOfAnUnwrittenBlock(World world)
+    {
+        OpenFile file = world.Create();
+        world.Complete(file.SetLengthAsync(World.Block).AsTask());
+        world.Complete(AllocateUnwritten(world, file));
+        world.Hold(DeviceOperation.Write);
+        Task<int> first = world.StartWrite(file, 1, 0, 512);
+        Task<int> second = world.StartWrite(file, 2, 512, 512);
+        world.Idle();
+        foreach (SimulatedOperation operation in world.Device.Held.Reverse())
+        {
+            world.Device.Release(operation);
+        }
+
+        world.Idle();
+        world.Device.ReleaseAll();
+        world.Complete(first);
+        world.Complete(second);
+        byte[] bytes = world.Read(file, 0, 1024);
+        return bytes[..512].All(b => b == 1) && bytes[512..].All(b => b == 2);
     }
 }

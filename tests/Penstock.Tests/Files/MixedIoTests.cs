@@ -29,7 +29,7 @@ public sealed class MixedIoTests
 
     private static void Run(MemoryFileKind kind, int blockSize, int seed, Rule broken)
     {
-        var world = new World(broken, seed, blockSize);
+        var world = new World(RuleSet.Of(broken), seed, blockSize);
         OpenFile file = world.Create(kind);
         var run = new MixedRun(file, new Random(seed));
         world.Complete(run.RunAsync(workers: 4, operations: 30));

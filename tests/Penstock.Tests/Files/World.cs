@@ -17,11 +17,11 @@ internal sealed class World
 {
     public const int Block = 4096;
 
-    public World(Rule broken = Rule.None, int? seed = null, int blockSize = Block, int sector = 512)
+    public World(RuleSet broken = default, int? seed = null, int blockSize = Block, int sector = 512)
     {
         // With the test framework's context, tasks would resume on the runtime's pool, and the order would not be the scheduler's.
         SynchronizationContext.SetSynchronizationContext(null);
-        Scheduler = new ManualScheduler(seed) { BrokenRule = broken };
+        Scheduler = new ManualScheduler(seed) { BrokenRules = broken };
         Device = new SimulatedDevice(Scheduler, 16 << 20, sector, sector);
         Volume = new MemoryFileSystem(Device, new PageCache(Scheduler, 8 << 20), blockSize);
         Recorder = new LockRecorder { KeepsTrace = true };
@@ -117,15 +117,19 @@ internal sealed class World
     /// <summary>
     /// Shows that a rule matters: the scenario holds when the rule does, and does not when just that rule is broken (or ends in an exception).
     /// </summary>
-    public static void Matters(Rule rule, Func<World, bool> scenario, int blockSize = Block, int sector = 512)
+    public static void Matters(Rule rule, Func<World, bool> scenario) => Matter(scenario, rule);
+
+    /// <summary>As <see cref="Matters"/>, of rules that stand behind each other: all are broken at once.</summary>
+    public static void Matter(Func<World, bool> scenario, params Rule[] rules)
     {
-        var intact = new World(blockSize: blockSize, sector: sector);
+        string rule = string.Join(", ", rules);
+        var intact = new World();
         Assert.True(scenario(intact), $"{rule}: the scenario fails although every rule holds.");
         Assert.Empty(intact.Recorder.Violations);
         bool survives;
         try
         {
-            survives = scenario(new World(rule, blockSize: blockSize, sector: sector));
+            survives = scenario(new World(RuleSet.Of(rules)));
         }
         catch (Exception e) when (e is not Xunit.Sdk.XunitException)
         {

@@ -10,12 +10,14 @@ namespace Penstock.Tests.Files;
 
 public sealed class WritebackTests
 {
-    [Fact]
-    public void Rule_1_17_a_clean_file_is_a_no_op_and_needs_no_wait()
+    [Theory]
+    [InlineData(Rule.None)]
+    [InlineData(Rule.CleanFileNeedsNoWait)]
+    internal void Rule_1_17_a_clean_file_is_a_no_op_and_needs_no_wait(Rule broken)
     {
-        var fixture = new PagesFixture();
+        var fixture = new PagesFixture(broken: broken);
         MemoryInode inode = fixture.CreateInode();
-        Assert.True(inode.Pages!.WriteBackAsync(0, long.MaxValue).IsCompletedSuccessfully);
+        Assert.Equal(broken == Rule.None, inode.Pages!.WriteBackAsync(0, long.MaxValue).IsCompletedSuccessfully);
         Assert.Empty(fixture.Device.Operations);
     }
 

@@ -43,8 +43,23 @@ public sealed class SimulatorTests
     {
         // Two rules stand behind each other, and only both together are missed: a truncate's zeroed tail, and the gap. The third hides in the wait
         // of a writeback whose start fails, of which no caller can see more than that it fails.
-        // The last takes a loss of power on a volume with a journal; the allocator's own tests miss it.
-        Rule[] exempt = [Rule.None, Rule.TailIsZeroed, Rule.WritebackAlwaysWaits, Rule.FreedBlocksWaitForCommit];
+        // The next takes a loss of power on a volume with a journal; the allocator's own tests miss it.
+        // Of the rest no client can see more than time, or they are of files that the simulator has none of: the tests named after them miss them (docs/RULES.md).
+        Rule[] exempt =
+        [
+            Rule.None,
+            Rule.TailIsZeroed,
+            Rule.WritebackAlwaysWaits,
+            Rule.FreedBlocksWaitForCommit,
+            Rule.CleanFileNeedsNoWait,
+            Rule.DirectReadKeepsPages,
+            Rule.OnlyRangeIsFlushed,
+            Rule.SelfProtectedTakesNoLock,
+            Rule.LockingChosenOnce,
+            Rule.MapperDecidesAllocation,
+            Rule.OwnDirectIoIsFramed,
+            Rule.SizeSampledBefore,
+        ];
         Rule[] alone = [.. AllMutants.InOrder.Where(m => m.Rules.Length == 1).Select(m => m.Rules[0])];
         Assert.Empty(Enum.GetValues<Rule>().Except(exempt).Except(alone));
     }
