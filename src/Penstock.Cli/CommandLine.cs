@@ -69,6 +69,7 @@ internal static class CommandLine
         root.Subcommands.Add(new RmCommand(terminal));
         root.Subcommands.Add(new BenchCommand(terminal));
         root.Subcommands.Add(new SimulateCommand(terminal));
+        root.Subcommands.Add(new CrashTestCommand(terminal));
         root.Subcommands.Add(new FsxCommand(terminal));
         root.Subcommands.Add(new AioStressCommand(terminal));
         return root;

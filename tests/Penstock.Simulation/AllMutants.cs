@@ -99,6 +99,6 @@ internal static class AllMutants
     private static Mutant Of(Rule rule, string about, params string[] scenarios) => new(ToName(rule), about, scenarios, rule);
 
     /// <summary>TruncateDrainsGate: truncate-drains-gate.</summary>
-    private static string ToName(Rule rule) => string.Concat(
+    internal static string ToName(Rule rule) => string.Concat(
         rule.ToString().Select((c, i) => char.IsUpper(c) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(c) : c.ToString()));
 }

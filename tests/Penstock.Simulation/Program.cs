@@ -1,8 +1,14 @@
 using System.Globalization;
 using Penstock.Simulation;
+using Penstock.Simulation.Crash;
 using Penstock.Simulation.Scenarios;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["crash-test", ..])
+{
+    return CrashCommand.Run(args[1..]);
+}
+
 SimulateOptions options;
 try
 {

@@ -201,6 +201,9 @@ internal enum Rule
     /// <summary>3.4: an invalidation never drops a dirty page.</summary>
     InvalidationKeepsDirtyPages,
 
+    /// <summary>Without a log: new blocks of metadata are on the device before what leads to them.</summary>
+    NewBlocksBeforePointers,
+
     /// <summary>Volumes: a volume is marked not clean before its first change.</summary>
     MarkedDirtyBeforeFirstChange,
 }

@@ -60,6 +60,9 @@ internal sealed class MetadataBlock
     /// </summary>
     internal bool IsOwed { get; set; }
 
+    /// <summary>Whether it was begun empty and has not been written since. Guarded by the cache's latch.</summary>
+    internal bool IsNew { get; set; }
+
     /// <summary>Whether it was used since the clock hand last passed. Guarded by the cache's latch.</summary>
     internal bool IsReferenced { get; set; }
 

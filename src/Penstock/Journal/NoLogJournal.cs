@@ -1,8 +1,11 @@
+using Penstock.Devices;
+using Penstock.Execution;
+
 namespace Penstock.Journal;
 
 /// <summary>
-/// The mode without a log: a commit writes the dirty blocks in their places and flushes the device. Within a transaction they reach the device in no
-/// order that a crash could not see, so a volume that was not closed needs e2fsck; what was committed is on it.
+/// The mode without a log: a commit writes the dirty blocks in their places and flushes the device; new ones first, with a flush of their own. Otherwise
+/// those of a transaction reach the device in no order that a crash could not see, so a volume that was not closed needs e2fsck; what was committed is on it.
 /// </summary>
 /// <remarks>
 /// A block that the next transaction changes while this one is stored may be written with that change: without a log nothing is lost by
@@ -21,6 +24,15 @@ internal sealed class NoLogJournal : TransactionalJournal
     /// <inheritdoc/>
     protected override async ValueTask<StoreOutcome> StoreAsync(TransactionId transaction)
     {
+        if (!Scheduler.IsBroken(Rule.NewBlocksBeforePointers))
+        {
+            StoreOutcome begun = await StoreNewAsync(transaction).ConfigureAwait(false);
+            if (begun.IsFailed)
+            {
+                return begun;
+            }
+        }
+
         VolumeCache.CollectDirty(transaction, _batch);
 
         // What a commit that failed for lack of space did write has never been flushed: its successor does it.
@@ -28,12 +40,34 @@ internal sealed class NoLogJournal : TransactionalJournal
         StoreOutcome outcome = await _writer.WriteAsync(transaction, _batch).ConfigureAwait(false);
         if (!outcome.IsFailed && _needsFlush)
         {
-            IoResult flushed = await VolumeCache.Device.FlushAsync().ConfigureAwait(false);
-            outcome = StoreOutcome.OfFlush(flushed.Fault);
-            _needsFlush = flushed.IsFailed;
+            outcome = await FlushAsync().ConfigureAwait(false);
         }
 
         return outcome;
+    }
+
+    /// <summary>
+    /// A block of an extent tree, a directory or attributes that nothing on the device leads to yet comes first. If what leads to it were there alone, as after a
+    /// loss of power in between, what was synced before and has moved into it would be lost.
+    /// </summary>
+    private async ValueTask<StoreOutcome> StoreNewAsync(TransactionId transaction)
+    {
+        VolumeCache.CollectDirty(transaction, _batch, onlyNew: true);
+        if (_batch.Count == 0)
+        {
+            return default;
+        }
+
+        _needsFlush = true;
+        StoreOutcome outcome = await _writer.WriteAsync(transaction, _batch).ConfigureAwait(false);
+        return outcome.IsFailed ? outcome : await FlushAsync().ConfigureAwait(false);
+    }
+
+    private async ValueTask<StoreOutcome> FlushAsync()
+    {
+        IoResult flushed = await VolumeCache.Device.FlushAsync().ConfigureAwait(false);
+        _needsFlush = flushed.IsFailed;
+        return StoreOutcome.OfFlush(flushed.Fault);
     }
 
     /// <inheritdoc/>

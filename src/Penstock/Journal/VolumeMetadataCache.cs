@@ -158,6 +158,7 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
             DetachStale(block);
             Install(fresh, block, MetadataState.Clean);
             fresh.IsJudged = true;
+            fresh.IsNew = true;
             return fresh;
         }
     }
@@ -256,13 +257,16 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
     /// Moves the blocks that <paramref name="transaction"/> or an older one has dirtied to Writing and adds them to <paramref name="batch"/>, pinned,
     /// in ascending order. The transaction's handles have stopped.
     /// </summary>
-    internal void CollectDirty(TransactionId transaction, List<MetadataBlock> batch)
+    /// <param name="transaction">The transaction.</param>
+    /// <param name="batch">Where they go.</param>
+    /// <param name="onlyNew">Only those that have never been written: nothing on the device leads to them yet.</param>
+    internal void CollectDirty(TransactionId transaction, List<MetadataBlock> batch, bool onlyNew = false)
     {
         lock (_latch)
         {
             foreach (MetadataBlock block in _owed)
             {
-                if (block.DirtiedBy <= transaction)
+                if (block.DirtiedBy <= transaction && (block.IsNew || !onlyNew))
                 {
                     batch.Add(block);
                 }
@@ -290,6 +294,7 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
         lock (_latch)
         {
             _writing--;
+            block.IsNew &= !isWritten;
             if (block.State == MetadataState.Writing)
             {
                 block.State = isWritten ? MetadataState.Clean : MetadataState.Dirty;
@@ -399,6 +404,7 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
         frame.Number = number;
         frame.State = state;
         frame.IsJudged = false;
+        frame.IsNew = false;
         frame.IsReading = state == MetadataState.Loading;
         frame.IsReferenced = true;
         frame.ChangedBy = default;

@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
 namespace Penstock.Simulation.Devices;
 
 /// <summary>
@@ -14,10 +17,14 @@ internal sealed class ChunkMemory
     private readonly byte[][] _chunks;
     private readonly bool[] _isOwn;
 
+    /// <summary>What <see cref="HashOf"/> made of each chunk; 0 where it has changed since.</summary>
+    private readonly ulong[] _hashes;
+
     public ChunkMemory(long length)
     {
         _chunks = new byte[(length + ChunkLength - 1) / ChunkLength][];
         _isOwn = new bool[_chunks.Length];
+        _hashes = new ulong[_chunks.Length];
         for (int i = 0; i < _chunks.Length; i++)
         {
             _chunks[i] = new byte[ChunkLength];
@@ -25,14 +32,18 @@ internal sealed class ChunkMemory
         }
     }
 
-    private ChunkMemory(byte[][] chunks)
+    private ChunkMemory(byte[][] chunks, ulong[] hashes)
     {
         _chunks = chunks;
         _isOwn = new bool[chunks.Length];
+        _hashes = hashes;
     }
 
+    /// <summary>The bytes it holds, a multiple of the chunk's.</summary>
+    public long Length => (long)_chunks.Length * ChunkLength;
+
     /// <summary>A copy. This one must not be written any more, or its chunks not be taken as its own: see <see cref="Freeze"/>.</summary>
-    public ChunkMemory Clone() => new([.. _chunks]);
+    public ChunkMemory Clone() => new([.. _chunks], [.. _hashes]);
 
     /// <summary>Gives up the ownership of all chunks, so that clones made before and after see no later write.</summary>
     public ChunkMemory Freeze()
@@ -65,6 +76,31 @@ internal sealed class ChunkMemory
         }
     }
 
+    /// <summary>
+    /// A hash of the content, but for the chunks that a range touches. Costs what has changed since the last one of this memory, or of the one that it is a clone of.
+    /// </summary>
+    public ulong HashContent(long leftOut = 0, long leftOutLength = 0)
+    {
+        ulong sum = 0;
+        for (int i = 0; i < _chunks.Length; i++)
+        {
+            long start = (long)i * ChunkLength;
+            if (start < leftOut + leftOutLength && start + ChunkLength > leftOut)
+            {
+                continue;
+            }
+
+            if (_hashes[i] == 0)
+            {
+                _hashes[i] = HashOf(_chunks[i]);
+            }
+
+            sum += BitOperations.RotateLeft(_hashes[i], i & 63) * ((ulong)i | 1);
+        }
+
+        return sum;
+    }
+
     /// <summary>Gives the chunks that nobody else can see back for the next run on this thread.</summary>
     public void Recycle()
     {
@@ -80,8 +116,23 @@ internal sealed class ChunkMemory
         }
     }
 
+    private static ulong HashOf(byte[] chunk)
+    {
+        ulong a = 0x9E3779B97F4A7C15;
+        ulong b = 0xD1B54A32D192ED03;
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(chunk);
+        for (int i = 0; i < words.Length; i += 2)
+        {
+            a = BitOperations.RotateLeft((a ^ words[i]) * 0xBF58476D1CE4E5B9, 29);
+            b = BitOperations.RotateLeft((b ^ words[i + 1]) * 0x94D049BB133111EB, 31);
+        }
+
+        return (a ^ BitOperations.RotateLeft(b, 17)) | 1;
+    }
+
     private byte[] Own(long index)
     {
+        _hashes[index] = 0;
         if (_isOwn[index])
         {
             return _chunks[index];

@@ -56,6 +56,12 @@ internal sealed class SimulationDevice : BlockDevice, IEventSource
     /// <summary>What would be left after a loss of power, where the profile asks for it.</summary>
     public StableMemory? Stable { get; set; }
 
+    /// <summary>Asked how the request of a number, in the order of submission, ends; null for as it would.</summary>
+    public Func<int, DeviceRequest, IoResult?>? FaultRule { get; set; }
+
+    /// <summary>Told of everything that a loss of power could undo or tear.</summary>
+    public IDeviceWitness? Witness { get; set; }
+
     /// <summary>Whether a request is held back until nothing else can go on, asked as it is submitted.</summary>
     public Func<DeviceRequest, bool>? HoldRule { get; set; }
 
@@ -73,6 +79,9 @@ internal sealed class SimulationDevice : BlockDevice, IEventSource
 
     /// <summary>How many faults were injected so far.</summary>
     public int Faults { get; private set; }
+
+    /// <summary>How many requests were submitted so far.</summary>
+    public int Submissions => _number;
 
     public int InFlight => _flights.Count;
 
@@ -127,6 +136,7 @@ internal sealed class SimulationDevice : BlockDevice, IEventSource
             _ => DataOf.Metadata,
         };
         Submitting?.Invoke(request, data);
+        Witness?.Submitted(request);
         Flight flight = _spare.Count > 0 ? _spare.Pop() : new Flight();
         flight.Request = request;
         flight.Number = _number++;
@@ -162,7 +172,9 @@ internal sealed class SimulationDevice : BlockDevice, IEventSource
         }
         else if (request.IsWrite)
         {
-            Stable?.Wrote(request, _completed, request.Operation == DeviceOperation.WriteThrough && !result.IsFailed);
+            bool isThrough = request.Operation == DeviceOperation.WriteThrough && !result.IsFailed;
+            Stable?.Wrote(request, _completed, isThrough);
+            Witness?.Wrote(request, flight.Data, isThrough);
         }
 
         _completed++;
@@ -176,6 +188,13 @@ internal sealed class SimulationDevice : BlockDevice, IEventSource
     private IoResult Decide(Flight flight)
     {
         DeviceRequest request = flight.Request;
+        if (FaultRule?.Invoke(flight.Number, request) is { } ruled)
+        {
+            Faults++;
+            Failing?.Invoke(request, flight.Data, ruled.Fault);
+            return ruled;
+        }
+
         int faults = (request.Operation, flight.Data) switch
         {
             (DeviceOperation.Flush, _) => Profile.FlushFaults,
@@ -212,6 +231,7 @@ internal sealed class SimulationDevice : BlockDevice, IEventSource
                 else
                 {
                     Stable?.Flushed(flight.CompletedBefore);
+                    Witness?.Flushed(request);
                 }
 
                 break;
@@ -219,6 +239,7 @@ internal sealed class SimulationDevice : BlockDevice, IEventSource
             case DeviceOperation.WriteZeroes:
                 Blank(request.Offset, request.Length, isPoison: request.Operation == DeviceOperation.Discard);
                 Stable?.Wrote(request, _completed, isThrough: false);
+                Witness?.Wrote(request, flight.Data, isThrough: false);
                 break;
             default:
                 break;

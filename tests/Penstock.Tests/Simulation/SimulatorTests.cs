@@ -1,5 +1,6 @@
 using Penstock.Execution;
 using Penstock.Simulation;
+using Penstock.Simulation.Crash;
 using Penstock.Simulation.Running;
 using Penstock.Simulation.Scenarios;
 using Xunit;
@@ -60,7 +61,7 @@ public sealed class SimulatorTests
             Rule.OwnDirectIoIsFramed,
             Rule.SizeSampledBefore,
         ];
-        Rule[] alone = [.. AllMutants.InOrder.Where(m => m.Rules.Length == 1).Select(m => m.Rules[0])];
+        Rule[] alone = [.. AllMutants.InOrder.Concat(CrashMutants.InOrder).Where(m => m.Rules.Length == 1).Select(m => m.Rules[0])];
         Assert.Empty(Enum.GetValues<Rule>().Except(exempt).Except(alone));
     }
 

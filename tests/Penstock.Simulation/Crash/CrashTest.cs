@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using Penstock.Simulation.Crash.Judging;
+using Penstock.Simulation.Crash.Workloads;
+
+namespace Penstock.Simulation.Crash;
+
+/// <summary>Runs of workloads, on several threads, until enough different contents were recovered or something was found.</summary>
+internal sealed class CrashTest(CrashOptions options)
+{
+    private readonly object _latch = new();
+    private readonly List<CrashFinding> _findings = [];
+    private readonly Stopwatch _watch = new();
+    private long _next = -1;
+    private long _runs;
+
+    public CrashTally Tally { get; } = new();
+
+    public IReadOnlyList<CrashFinding> Findings => _findings;
+
+    public long Runs => _runs;
+
+    public TimeSpan Elapsed => _watch.Elapsed;
+
+    /// <summary>After so many findings nothing more is looked for.</summary>
+    public int MostFindings { get; init; } = 3;
+
+    /// <summary>Runs at most this many, if given.</summary>
+    public int? MostRuns { get; init; }
+
+    /// <summary>Runs until the wanted number of contents, and tells of each finding.</summary>
+    public void Run(Action<CrashFinding>? found = null)
+    {
+        _watch.Start();
+        if (options.OnlyPoint is not null)
+        {
+            RunOne(0, found, keepsLines: true);
+        }
+        else
+        {
+            Thread[] threads = [.. Enumerable.Range(0, options.Threads).Select(_ => new Thread(() => RunMany(found), 16 << 20))];
+            Array.ForEach(threads, static t => t.Start());
+            Array.ForEach(threads, static t => t.Join());
+        }
+
+        _watch.Stop();
+    }
+
+    private void RunMany(Action<CrashFinding>? found)
+    {
+        using E2fsck? e2fsck = E2fsck.TryFind();
+        while (Tally.Distinct < options.States && _findings.Count < MostFindings)
+        {
+            long index = Interlocked.Increment(ref _next);
+            if (index >= (MostRuns ?? long.MaxValue))
+            {
+                return;
+            }
+
+            RunOne(index, found, keepsLines: false, e2fsck);
+        }
+    }
+
+    private void RunOne(long index, Action<CrashFinding>? found, bool keepsLines)
+    {
+        using E2fsck? e2fsck = E2fsck.TryFind();
+        RunOne(index, found, keepsLines, e2fsck);
+    }
+
+    private void RunOne(long index, Action<CrashFinding>? found, bool keepsLines, E2fsck? e2fsck)
+    {
+        CrashPlan plan = PlanOf(index) with { KeepsLines = keepsLines };
+        CrashFinding? finding = CrashRun.Execute(plan, Tally, e2fsck);
+        Interlocked.Increment(ref _runs);
+        if (finding is null)
+        {
+            return;
+        }
+
+        if (!keepsLines)
+        {
+            // Once more, up to there, for the account of what happened.
+            CrashPlan again = plan with { KeepsLines = true, OnlyPoint = finding.Point, OnlyState = finding.State };
+            finding = CrashRun.Execute(again, new CrashTally(), e2fsck) is { } told
+                ? told with { Plan = plan }
+                : finding with { Problem = $"{finding.Problem} (but not when run again)" };
+        }
+
+        lock (_latch)
+        {
+            if (_findings.Count < MostFindings)
+            {
+                _findings.Add(finding);
+                found?.Invoke(finding);
+            }
+        }
+    }
+
+    private CrashPlan PlanOf(long index)
+    {
+        IReadOnlyList<Workload> workloads = options.Workload is { } only ? [only]
+            : options.Mutant is { } mutant ? [.. mutant.Scenarios.Select(static n => AllWorkloads.Find(n)!)]
+            : AllWorkloads.InOrder;
+        return new CrashPlan(workloads[(int)(index % workloads.Count)], options.Seed + (ulong)(index / workloads.Count))
+        {
+            Broken = options.Mutant?.Broken ?? default,
+            Mutant = options.Mutant?.Name,
+            StatesPerPoint = options.StatesPerPoint,
+            OutsideShare = options.OutsideShare,
+            OnlyPoint = options.OnlyPoint,
+            OnlyState = options.OnlyState,
+            FailAt = options.FailAt,
+            FailsShort = options.FailsShort,
+        };
+    }
+}

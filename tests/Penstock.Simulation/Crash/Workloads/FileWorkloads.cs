@@ -1,0 +1,241 @@
+using Penstock.Simulation.Execution;
+
+namespace Penstock.Simulation.Crash.Workloads;
+
+/// <summary>Workloads about the content of files.</summary>
+internal static class FileWorkloads
+{
+    private const int Sector = 512;
+
+    public static IReadOnlyList<Workload> All { get; } =
+    [
+        new("replace", "create, write, fsync and rename over the old file, as editors do; three at a time", CrashShape.All, ReplaceAsync),
+        new("append-dsync", "appends with O_DSYNC, buffered and direct, as a database writes its log", CrashShape.All, AppendAsync),
+        new("append-fsync", "many small appends, an fsync now and then, by two writers", CrashShape.All, AppendSyncAsync),
+        new("truncate-rewrite", "files are cut back, grown and written again, synced now and then", CrashShape.All, TruncateAsync),
+        new("hole-fill", "direct writes with O_DSYNC into holes and preallocated blocks", CrashShape.All, FillHolesAsync),
+        new("recycle", "files are removed and others take their blocks at once: nobody may see what was there", CrashShape.All, RecycleAsync),
+        new("full-disk", "writers run into the end of the space, remove something and go on", CrashShape.Extents, FillDiskAsync) { RunsOutOfSpace = true },
+        new("journal-wrap", "so many changes that a small journal goes round several times", CrashShape.All, WrapAsync),
+    ];
+
+    private static Task ReplaceAsync(Stage stage) => stage.TogetherAsync(3, async (client, chance) =>
+    {
+        string target = client.Path("config");
+        for (int i = 0; i < 5; i++)
+        {
+            string temporary = client.NewName();
+            if (await client.CreateAsync(temporary) is not { } file)
+            {
+                return;
+            }
+
+            await using (file)
+            {
+                await client.WriteAsync(file, 0, chance.Between(1, 12_000));
+                await client.SyncAsync(file);
+                await client.RenameAsync(temporary, target);
+                if (chance.OneIn(3))
+                {
+                    await client.SyncDirectoryAsync("/");
+                }
+            }
+        }
+    });
+
+    private static Task AppendAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        if (await client.CreateAsync(client.Path("log")) is not { } file)
+        {
+            return;
+        }
+
+        await using (file)
+        {
+            await client.SyncAsync(file);
+            bool isDirect = chance.OneIn(2);
+            for (int i = 0; i < 12; i++)
+            {
+                IoOptions options = IoOptions.Append | chance.Of(IoOptions.DataSync, IoOptions.DataSync, IoOptions.Sync);
+                int length = isDirect ? Sector * chance.Between(1, 16) : chance.Between(1, 6000);
+                await client.WriteAsync(file, 0, length, isDirect ? options | IoOptions.Direct : options);
+            }
+        }
+    });
+
+    private static Task AppendSyncAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        if (await client.CreateAsync(client.Path("log")) is not { } file)
+        {
+            return;
+        }
+
+        await using (file)
+        {
+            for (int i = 0; i < 24; i++)
+            {
+                await client.WriteAsync(file, 0, chance.Between(1, 3000), IoOptions.Append);
+                if (chance.OneIn(5))
+                {
+                    await client.SyncAsync(file, dataOnly: chance.OneIn(2));
+                }
+            }
+        }
+    });
+
+    private static Task TruncateAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        if (await client.CreateAsync(client.Path("data")) is not { } file)
+        {
+            return;
+        }
+
+        await using (file)
+        {
+            for (int i = 0; i < 14; i++)
+            {
+                await client.WriteAsync(file, chance.Next(20_000), chance.Between(1, 12_000));
+                if (chance.OneIn(2))
+                {
+                    await client.ResizeAsync(file, chance.Of(0, chance.Next(30_000), (int)file.Size / 2));
+                }
+
+                if (chance.OneIn(3))
+                {
+                    await client.SyncAsync(file, dataOnly: chance.OneIn(3));
+                }
+            }
+        }
+    });
+
+    private static Task FillHolesAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        if (await client.CreateAsync(client.Path("sparse")) is not { } file)
+        {
+            return;
+        }
+
+        await using (file)
+        {
+            const int Length = 96 * 1024;
+            await client.ResizeAsync(file, Length);
+            if (chance.OneIn(2))
+            {
+                await client.AllocateAsync(file, chance.Next(Length / 2), chance.Between(1, Length));
+            }
+
+            await client.SyncAsync(file);
+            for (int i = 0; i < 12; i++)
+            {
+                int length = Sector * chance.Between(1, 20);
+                long offset = Sector * (long)chance.Next((Length - length) / Sector);
+                await client.WriteAsync(file, offset, length, IoOptions.Direct | chance.Of(IoOptions.DataSync, IoOptions.DataSync, IoOptions.None));
+                if (chance.OneIn(6))
+                {
+                    await client.PunchAsync(file, chance.Next(Length), chance.Between(1, 20_000));
+                }
+
+                if (chance.OneIn(8))
+                {
+                    await client.SyncAsync(file, dataOnly: true);
+                }
+            }
+        }
+    });
+
+    private static Task RecycleAsync(Stage stage) => stage.TogetherAsync(3, async (client, chance) =>
+    {
+        var kept = new Queue<string>();
+        for (int i = 0; i < 12; i++)
+        {
+            string path = client.NewName();
+            if (await client.CreateAsync(path) is not { } file)
+            {
+                return;
+            }
+
+            await using (file)
+            {
+                await client.WriteAsync(file, 0, chance.Between(1, 20_000), chance.OneIn(3) ? IoOptions.DataSync : IoOptions.None);
+                if (chance.OneIn(3))
+                {
+                    await client.SyncAsync(file);
+                }
+            }
+
+            kept.Enqueue(path);
+            if (kept.Count > 2)
+            {
+                await client.UnlinkAsync(kept.Dequeue());
+            }
+        }
+    });
+
+    private static async Task FillDiskAsync(Stage stage)
+    {
+        Client filler = stage.NewClient('z');
+        if (await filler.CreateAsync(filler.Path("ballast")) is not { } ballast)
+        {
+            return;
+        }
+
+        await using (ballast)
+        {
+            long free = (long)stage.World.Volume.Statistics.FreeBlocks;
+            await filler.AllocateAsync(ballast, 0, (free - 90) * stage.BlockSize);
+            await filler.SyncAsync(ballast);
+        }
+
+        await stage.TogetherAsync(2, async (client, chance) =>
+        {
+            for (int i = 0; i < 8; i++)
+            {
+                string path = client.NewName();
+                if (await client.CreateAsync(path) is { } file)
+                {
+                    await using (file)
+                    {
+                        await client.WriteAsync(file, 0, stage.BlockSize * chance.Between(1, 40), chance.Of(IoOptions.None, IoOptions.DataSync, IoOptions.Direct));
+                        await client.SyncAsync(file);
+                    }
+                }
+
+                if (chance.OneIn(3) && client.Names.FirstOrDefault() is { } old)
+                {
+                    await client.UnlinkAsync(old);
+                }
+            }
+        });
+    }
+
+    private static Task WrapAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        for (int round = 0; round < 10; round++)
+        {
+            for (int i = 0; i < 6; i++)
+            {
+                string path = client.NewName();
+                if (await client.CreateAsync(path) is { } file)
+                {
+                    await using (file)
+                    {
+                        await client.WriteAsync(file, 0, chance.Between(1, 3000));
+                        if (i == 0)
+                        {
+                            await client.SyncAsync(file);
+                        }
+                    }
+                }
+            }
+
+            await client.SyncVolumeAsync();
+            foreach (string path in client.Names.ToArray())
+            {
+                if (chance.OneIn(2))
+                {
+                    await client.UnlinkAsync(path);
+                }
+            }
+        }
+    });
+}
