@@ -12,5 +12,11 @@ public sealed record CheckOptions
     /// <summary>Activities that check at the same time; 0 for one for each processor, at most four.</summary>
     public int Parallelism { get; init; }
 
+    /// <summary>
+    /// For a repair: a new file that takes what the repair overwrites, so that <see cref="VolumeCheck.UndoAsync"/> can put it back; null for none.
+    /// It must not lie on the volume itself. It is made only if there is something to write.
+    /// </summary>
+    public string? UndoFile { get; init; }
+
     internal Execution.Scheduler Scheduler { get; init; } = Execution.Scheduler.Default;
 }

@@ -40,6 +40,9 @@ public sealed record CheckReport
     /// <summary>How many problems there are, notes not counted.</summary>
     public required long ProblemCount { get; init; }
 
+    /// <summary>How many problems were put right.</summary>
+    public long RepairedCount { get; init; }
+
     /// <summary>How many problems and notes were found beyond those in <see cref="Problems"/>.</summary>
     public required long HeldBack { get; init; }
 

@@ -1,5 +1,6 @@
 using Penstock.Devices;
 using Penstock.Ext4.Checking;
+using Penstock.Ext4.Repairing;
 
 namespace Penstock;
 
@@ -24,6 +25,53 @@ public static class VolumeCheck
         await using (device.ConfigureAwait(false))
         {
             return await VolumeChecker.RunAsync(device, options, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Repairs a volume that nobody else has open: waiting transactions are replayed, and what a check finds is put right as e2fsck would. The whole
+    /// repair is worked out in memory first (up to 96 MiB of changes) and written only if the volume is better for it; a repair that is cut off
+    /// leaves a volume that can be repaired again.
+    /// </summary>
+    /// <param name="name">An image file, a block device, or <c>IMAGE#N</c> for a partition of it.</param>
+    /// <param name="options">How, and where the overwritten contents go; the defaults if null.</param>
+    /// <param name="cancellationToken">Honoured between passes, before the repair is written.</param>
+    /// <returns>
+    /// What was found and what became of it: <see cref="CheckVerdict.Clean"/> if nothing had to be written, <see cref="CheckVerdict.Repaired"/>, or
+    /// <see cref="CheckVerdict.ErrorsLeft"/>; the problems that were put right say so.
+    /// </returns>
+    /// <exception cref="DeviceException">The device cannot be opened for writing, is in use, or fails.</exception>
+    /// <exception cref="FileSystemException">The undo file exists already or cannot be written; nothing was changed that it does not hold.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static async ValueTask<CheckReport> RepairAsync(
+        string name, CheckOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        cancellationToken.ThrowIfCancellationRequested();
+        options ??= CheckOptions.Default;
+        BlockDevice device = await DeviceOpener.OpenAsync(name, new DeviceOptions { Scheduler = options.Scheduler }).ConfigureAwait(false);
+        await using (device.ConfigureAwait(false))
+        {
+            return await VolumeRepairer.RunAsync(device, options, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Puts a volume back, byte for byte, to what it was before a repair.</summary>
+    /// <param name="name">The volume.</param>
+    /// <param name="undoFile">The file that <see cref="CheckOptions.UndoFile"/> named in that repair.</param>
+    /// <returns>How many pieces of 4 KiB were put back.</returns>
+    /// <exception cref="DeviceException">The device cannot be opened for writing, is in use, or fails.</exception>
+    /// <exception cref="FileSystemException">
+    /// The file is damaged or another volume's, or the volume has been changed since; not one byte is written then.
+    /// </exception>
+    public static async ValueTask<long> UndoAsync(string name, string undoFile)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentException.ThrowIfNullOrEmpty(undoFile);
+        BlockDevice device = await DeviceOpener.OpenAsync(name, new DeviceOptions()).ConfigureAwait(false);
+        await using (device.ConfigureAwait(false))
+        {
+            return await UndoRestore.RunAsync(device, undoFile).ConfigureAwait(false);
         }
     }
 }

@@ -11,6 +11,18 @@ internal sealed class CheckCommand : Command
     private readonly Argument<string> _volume = new("VOLUME") { Description = "The volume." };
     private readonly Option<bool> _json = new("--json") { Description = "Print JSON." };
 
+    private readonly Option<bool> _repair = new("--repair") { Description = "Put right what is wrong, and replay the journal first." };
+
+    private readonly Option<string?> _undo = new("--undo")
+    {
+        Description = "With --repair: keep in this new file what is overwritten.", HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _undoApply = new("--undo-apply")
+    {
+        Description = "Only put the volume back to what it was before the repair that made FILE.", HelpName = "FILE",
+    };
+
     private readonly Option<int> _problems = new("--problems")
     {
         Description = "Show so many problems one by one; the rest are only counted.",
@@ -18,12 +30,27 @@ internal sealed class CheckCommand : Command
     };
 
     public CheckCommand(Terminal terminal)
-        : base("check", "Check whether a volume is consistent. Exits 0 when clean, 4 when errors are left, 8 when it could not run.")
+        : base("check", "Check whether a volume is consistent, or repair it. Exits 0 when clean, 1 when repaired, 4 when errors are left, 8 when it could not run.")
     {
         _terminal = terminal;
         Arguments.Add(_volume);
         Options.Add(_json);
         Options.Add(_problems);
+        Options.Add(_repair);
+        Options.Add(_undo);
+        Options.Add(_undoApply);
+        Validators.Add(result =>
+        {
+            if (result.GetValue(_undo) is not null && !result.GetValue(_repair))
+            {
+                result.AddError("--undo keeps what a repair overwrites: it needs --repair.");
+            }
+
+            if (result.GetValue(_undoApply) is not null && result.GetValue(_repair))
+            {
+                result.AddError("--undo-apply takes a repair back: it cannot be with --repair.");
+            }
+        });
         SetAction(RunAsync);
     }
 
@@ -34,8 +61,17 @@ internal sealed class CheckCommand : Command
         CheckReport report;
         try
         {
-            var options = new CheckOptions { MaxProblems = Math.Max(0, parsed.GetValue(_problems)) };
-            report = await VolumeCheck.RunAsync(name, options, cancellationToken);
+            if (parsed.GetValue(_undoApply) is { } undo)
+            {
+                long count = await VolumeCheck.UndoAsync(name, undo);
+                _terminal.Out.WriteLine($"{name}: as it was before the repair; {count} pieces of 4 KiB put back");
+                return (int)CheckVerdict.Clean;
+            }
+
+            var options = new CheckOptions { MaxProblems = Math.Max(0, parsed.GetValue(_problems)), UndoFile = parsed.GetValue(_undo) };
+            report = parsed.GetValue(_repair)
+                ? await VolumeCheck.RepairAsync(name, options, cancellationToken)
+                : await VolumeCheck.RunAsync(name, options, cancellationToken);
         }
         catch (FileSystemException e)
         {
@@ -70,7 +106,7 @@ internal sealed class CheckCommand : Command
         string verdict = report.Verdict switch
         {
             CheckVerdict.Clean => "clean",
-            CheckVerdict.Repaired => "repaired",
+            CheckVerdict.Repaired => $"repaired ({report.RepairedCount} problem{(report.RepairedCount == 1 ? string.Empty : "s")})",
             CheckVerdict.ErrorsLeft => $"{report.ProblemCount} problem{(report.ProblemCount == 1 ? string.Empty : "s")} left",
             _ => "it could not be checked: no superblock can be used",
         };
@@ -92,6 +128,7 @@ internal sealed class CheckCommand : Command
         });
         writer.WriteNumber("exitCode", (int)report.Verdict);
         writer.WriteNumber("problemCount", report.ProblemCount);
+        writer.WriteNumber("repairedCount", report.RepairedCount);
         writer.WriteNumber("heldBack", report.HeldBack);
         writer.WriteNumber("inodes", report.Inodes);
         writer.WriteNumber("usedInodes", report.UsedInodes);

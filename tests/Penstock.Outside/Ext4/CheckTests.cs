@@ -52,7 +52,7 @@ public sealed class CheckTests : IDisposable
     [MemberData(nameof(FeatureSets))]
     public async Task Agrees_with_e2fsck_on_fresh_damage(string features)
     {
-        string image = MakeVolume(features);
+        string image = MakeVolume(scratch, features);
         CheckReport sound = await VolumeCheck.RunAsync(image);
         Assert.True(sound.Verdict == CheckVerdict.Clean, Describe(sound));
         VolumeMutation mutation = await VolumeMutation.OpenAsync(image);
@@ -98,13 +98,13 @@ public sealed class CheckTests : IDisposable
 
     private static string Describe(CheckReport report) => $"{report.Verdict}\n{string.Join('\n', report.Problems)}";
 
-    private static string Shorten(string text)
+    internal static string Shorten(string text)
     {
         IEnumerable<string> lines = text.Split('\n').Where(l => l.Length > 0 && !l.StartsWith("Pass", StringComparison.Ordinal) && !l.StartsWith("e2fsck 1", StringComparison.Ordinal));
         return string.Join(" | ", lines.Take(6));
     }
 
-    private string MakeVolume(string features)
+    internal static string MakeVolume(ScratchFolder scratch, string features)
     {
         Needs.Tools("mke2fs", "e2fsck", "debugfs");
         Directory.CreateDirectory(scratch["tree"]);

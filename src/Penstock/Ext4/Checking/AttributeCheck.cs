@@ -21,6 +21,9 @@ internal sealed class AttributeCheck(CheckRun run) : IDisposable
     /// <summary>Clusters of values in inodes of their own, which the inode that has the attribute counts as its own.</summary>
     public ulong ValueClusters { get; private set; }
 
+    /// <summary>Whether a repair has changed the inode.</summary>
+    public bool HasChanged { get; private set; }
+
     /// <summary>Whether there is an encryption context.</summary>
     public bool HasEncryptionContext { get; private set; }
 
@@ -33,7 +36,7 @@ internal sealed class AttributeCheck(CheckRun run) : IDisposable
     /// <summary>Judges the inode's own area.</summary>
     public async ValueTask CheckInodeAsync(InodeRecord record, uint inode)
     {
-        (_inode, InlineLength, InlineOffset, HasEncryptionContext, ValueClusters) = (inode, -1, 0, false, 0);
+        (_inode, InlineLength, InlineOffset, HasEncryptionContext, ValueClusters, HasChanged) = (inode, -1, 0, false, 0, false);
         int start = InodeRecord.MinSize + record.ExtraSize;
         if (record.InodeSize <= InodeRecord.MinSize || start + 8 > record.InodeSize || U32(record.Bytes, start) != AttributeArea.Magic)
         {
@@ -43,11 +46,32 @@ internal sealed class AttributeCheck(CheckRun run) : IDisposable
         _values.Clear();
         if (FindFaultInInode(record.Bytes[(start + 4)..], start + 4) is { } fault)
         {
-            run.Log.Problem("attribute", $"inode {inode}", fault);
+            if (run.Mends("attribute", $"inode {inode}", fault))
+            {
+                DropInode(record, start);
+            }
+
             return;
         }
 
-        await CheckValuesAsync($"inode {inode}").ConfigureAwait(false);
+        if (!await CheckValuesAsync($"inode {inode}").ConfigureAwait(false))
+        {
+            DropInode(record, start);
+        }
+    }
+
+    /// <summary>Takes the attributes out of an inode.</summary>
+    private void DropInode(InodeRecord record, int start)
+    {
+        record.Bytes[start..].Clear();
+        (InlineLength, HasEncryptionContext, ValueClusters, HasChanged) = (-1, false, 0, true);
+    }
+
+    private bool DropBlock(InodeRecord record)
+    {
+        record.AttributeBlock = default;
+        HasChanged = true;
+        return false;
     }
 
     /// <summary>Judges the attribute block; true if it counts as a block of this inode.</summary>
@@ -57,13 +81,17 @@ internal sealed class AttributeCheck(CheckRun run) : IDisposable
         _inode = inode;
         if (!run.Has(CompatFeatures.ExtAttr) || !run.Contains(block) || block == run.Geometry.FirstDataBlock.Value)
         {
-            run.Log.Problem("inode", $"inode {inode}", $"i_file_acl is {block}");
-            return false;
+            return run.Mends("inode", $"inode {inode}", $"i_file_acl is {block}") && DropBlock(record);
         }
 
         AttributeReferences.BlockCount count = run.Attributes.AddBlock(block, out bool isFirst);
         if (!isFirst)
         {
+            if (count.IsBad && run.Repair is not null)
+            {
+                return DropBlock(record);
+            }
+
             ValueClusters += count.ValueClusters;
             return !count.IsBad;
         }
@@ -76,15 +104,41 @@ internal sealed class AttributeCheck(CheckRun run) : IDisposable
         if (fault is not null)
         {
             count.IsBad = true;
-            run.Log.Problem("attribute block", $"block {block}, inode {inode}", fault);
-            return true;
+            return !run.Mends("attribute block", $"block {block}, inode {inode}", fault) || DropBlock(record);
         }
 
         ulong before = ValueClusters;
-        await CheckValuesAsync($"block {block}").ConfigureAwait(false);
+        if (!await CheckValuesAsync($"block {block}").ConfigureAwait(false))
+        {
+            count.IsBad = true;
+            ValueClusters = before;
+            return DropBlock(record);
+        }
+
+        if (run.Repair is not null && !IsChecksumRight(_block.GetSpan(), block))
+        {
+            run.Mends("attribute block", $"block {block}, inode {inode}", "h_checksum does not match");
+            await WriteBlockAsync(run, _block, block, count.Stored).ConfigureAwait(false);
+        }
+
         count.ValueClusters = ValueClusters - before;
         return true;
     }
+
+    /// <summary>Writes an attribute block with a number of references, and its checksum.</summary>
+    public static async ValueTask WriteBlockAsync(CheckRun run, AlignedBuffer block, ulong number, uint references)
+    {
+        U32(block.GetSpan(), 4, references); // h_refcount
+        if (run.Checksum.IsUsed)
+        {
+            U32(block.GetSpan(), 16, AttributeBlockHeader.ComputeChecksum(block.GetSpan(), new VolumeBlock(number), run.Checksum.Seed)); // h_checksum
+        }
+
+        await run.Repair!.WriteAsync(number, block.Segment).ConfigureAwait(false);
+    }
+
+    private bool IsChecksumRight(ReadOnlySpan<byte> block, ulong number) => !run.Checksum.IsUsed
+        || U32(block, 16) == AttributeBlockHeader.ComputeChecksum(block, new VolumeBlock(number), run.Checksum.Seed);
 
     private string? FindFaultInInode(ReadOnlySpan<byte> area, int origin)
     {
@@ -118,7 +172,7 @@ internal sealed class AttributeCheck(CheckRun run) : IDisposable
             return $"h_magic is 0x{U32(block, 0):x8}, h_blocks {U32(block, 8)}";
         }
 
-        if (run.Checksum.IsUsed && U32(block, 16) != AttributeBlockHeader.ComputeChecksum(block, new VolumeBlock(number), run.Checksum.Seed))
+        if (run.Repair is null && !IsChecksumRight(block, number))
         {
             return "h_checksum does not match";
         }
@@ -187,15 +241,17 @@ internal sealed class AttributeCheck(CheckRun run) : IDisposable
         HasEncryptionContext |= entry.Namespace == AttributeNamespace.Encryption && entry.NameIn(area).SequenceEqual("c"u8);
     }
 
-    private async ValueTask CheckValuesAsync(string place)
+    /// <summary>Judges the values in inodes of their own; false if a repair has to give up the attributes for one of them.</summary>
+    private async ValueTask<bool> CheckValuesAsync(string place)
     {
+        bool isGivenUp = false;
         ulong clusterSize = (ulong)run.BlockSize * (uint)run.Geometry.ClusterRatio;
         foreach ((uint number, uint size, uint hash, byte[] name) in _values)
         {
             bool isPossible = number >= run.Geometry.FirstInode && number <= run.Geometry.InodeCount && run.Has(IncompatFeatures.EaInode);
             if (!isPossible || await _peek.ReadAsync(number).ConfigureAwait(false) is not { } inode)
             {
-                run.Log.Problem("attribute", place, $"e_value_inum is {number}");
+                isGivenUp |= run.Mends("attribute", place, $"e_value_inum is {number}");
                 continue;
             }
 
@@ -205,12 +261,14 @@ internal sealed class AttributeCheck(CheckRun run) : IDisposable
             bool isOldStyle = valueHash != hash && (uint)inode.Modified.Seconds == _inode;
             if (!isValue || (!isHashRight && !isOldStyle))
             {
-                run.Log.Problem("attribute", place, $"its value inode {number} does not match it");
+                isGivenUp |= run.Mends("attribute", place, $"its value inode {number} does not match it");
                 continue;
             }
 
             run.Attributes.AddValue(number);
             ValueClusters += isHashRight ? (size + clusterSize - 1) / clusterSize : 0;
         }
+
+        return !isGivenUp;
     }
 }

@@ -62,5 +62,7 @@ internal sealed class BlockGather(VolumeStore store, int capacity) : IDisposable
 
     public bool IsFailed(int index) => _failed[index];
 
+    public IoSegment Segment(int index) => _buffer.Segment.Slice(_slots[index] * store.BlockSize, store.BlockSize);
+
     public Span<byte> Bytes(int index) => _buffer.GetSpan().Slice(_slots[index] * store.BlockSize, store.BlockSize);
 }

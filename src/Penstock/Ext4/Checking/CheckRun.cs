@@ -1,5 +1,6 @@
 using Penstock.Execution;
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Repairing;
 using Penstock.Mapping;
 
 namespace Penstock.Ext4.Checking;
@@ -59,9 +60,12 @@ internal sealed class CheckRun
 
     public QuotaCount? Quotas { get; set; }
 
+    /// <summary>Puts right what is found; null where the volume is only looked at.</summary>
+    public Repair? Repair { get; init; }
+
     public Scheduler Scheduler => Store.Device.Scheduler;
 
-    public int Parallelism => Options.Parallelism > 0 ? Options.Parallelism : Math.Clamp(Environment.ProcessorCount, 1, 4);
+    public int Parallelism => Repair is not null ? 1 : Options.Parallelism > 0 ? Options.Parallelism : Math.Clamp(Environment.ProcessorCount, 1, 4);
 
     public int BlockSize => Geometry.BlockSize;
 
@@ -75,6 +79,33 @@ internal sealed class CheckRun
 
     /// <summary>Whether blocks lie on the volume, behind its first one.</summary>
     public bool Contains(ulong first, ulong count = 1) => Geometry.Contains(new VolumeBlock(first), count);
+
+    /// <summary>Tells a problem.</summary>
+    /// <returns>Whether the caller is to put it right, at once.</returns>
+    public bool Mends(string structure, string place, string found)
+    {
+        if (Repair is null)
+        {
+            Log.Problem(structure, place, found);
+            return false;
+        }
+
+        Repair.Note(structure, place, found);
+        return true;
+    }
+
+    /// <summary>Tells something that does no harm, and that a repair puts right all the same.</summary>
+    public bool MendsNote(string structure, string place, string found)
+    {
+        if (Repair is null)
+        {
+            Log.Note(structure, place, found);
+            return false;
+        }
+
+        Repair.Note(structure, place, found);
+        return true;
+    }
 
     public uint InodesToScan(uint group)
     {

@@ -1,3 +1,6 @@
+using Penstock.Ext4.Format;
+using Penstock.Memory;
+
 namespace Penstock.Ext4.Checking;
 
 /// <summary>Pass 3: every directory hangs on the root, and says so itself.</summary>
@@ -5,11 +8,15 @@ internal sealed class ConnectionPass(CheckRun run)
 {
     private const uint RootInode = 2;
 
-    public void Run()
+    public async ValueTask RunAsync()
     {
         if (run.Directories.Find(RootInode) is not { } root)
         {
-            run.Log.Problem("directory", $"inode {RootInode}", "there is no root directory");
+            if (run.Mends("directory", $"inode {RootInode}", "there is no root directory"))
+            {
+                await run.Repair!.LostAndFound.MakeRootAsync().ConfigureAwait(false);
+            }
+
             return;
         }
 
@@ -18,15 +25,38 @@ internal sealed class ConnectionPass(CheckRun run)
         for (int i = 0; i < run.Directories.Count; i++)
         {
             DirectoryRecord directory = run.Directories[i];
-            if (!Reaches(directory, i + 1))
+            if (!Reaches(directory, i + 1)
+                && run.Mends("directory", $"inode {directory.Inode}", $"it hangs on nothing; it says that it was in inode {directory.DotDot}"))
             {
-                run.Log.Problem("directory", $"inode {directory.Inode}", $"it hangs on nothing; it says that it was in inode {directory.DotDot}");
+                directory.Parent = await run.Repair!.LostAndFound.ConnectAsync(directory.Inode).ConfigureAwait(false);
             }
 
-            if (directory.DotDot != directory.Parent)
+            bool isWrong = directory.DotDot != directory.Parent;
+            if (isWrong && run.Mends("directory", $"inode {directory.Inode}", $"'..' leads to inode {directory.DotDot}, expected {directory.Parent}"))
             {
-                run.Log.Problem("directory", $"inode {directory.Inode}", $"'..' leads to inode {directory.DotDot}, expected {directory.Parent}");
+                await MendParentAsync(directory).ConfigureAwait(false);
             }
+        }
+    }
+
+    private async ValueTask MendParentAsync(DirectoryRecord directory)
+    {
+        uint parent = directory.Parent == 0 ? RootInode : directory.Parent;
+        if (directory.Inline is { } inline)
+        {
+            LittleEndian.U32(inline.First, 0, parent);
+            run.Repair!.Directories.StoreInline(directory);
+            await run.Repair.Directories.RunAsync().ConfigureAwait(false);
+            return;
+        }
+
+        using AlignedBuffer block = run.Store.Allocate(1);
+        ulong place = directory.Places!.Length == 0 ? 0 : directory.Places[0].Volume;
+        if (place != 0 && await run.Store.ReadAsync(place, 1, block.Segment).ConfigureAwait(false))
+        {
+            var check = new DirectoryCheck(run);
+            check.MendParent(directory, block.GetSpan(), parent);
+            await run.Repair!.WriteAsync(place, block.Segment).ConfigureAwait(false);
         }
     }
 

@@ -1,3 +1,5 @@
+using Penstock.Ext4.Repairing;
+
 namespace Penstock.Ext4.Checking;
 
 /// <summary>What the blocks of one inode add up to.</summary>
@@ -6,6 +8,7 @@ internal sealed class ContentTally(CheckRun run)
     private ulong _lastVolume;
     private ulong _lastFile;
     private bool _hasLast;
+    private HashSet<ulong>? _seen;
 
     /// <summary>The last file block that is mapped, or -1.</summary>
     public long LastBlock { get; private set; }
@@ -34,9 +37,20 @@ internal sealed class ContentTally(CheckRun run)
     /// <summary>The resize inode owns the reserve behind the descriptors, which is the volume's own too.</summary>
     public bool MayHoldMetadata { get; set; }
 
+    /// <summary>Collects the runs, for who may change the map.</summary>
+    public List<MapRun>? Runs { get; set; }
+
+    /// <summary>Collects the blocks of the map itself.</summary>
+    public List<ulong>? MapBlocks { get; set; }
+
+    /// <summary>Only to collect: claims nothing, and whoever walks says nothing.</summary>
+    public bool IsSilent { get; init; }
+
     public void Start()
     {
         (LastBlock, LastWritten, Clusters, Blocks) = (-1, -1, 0, 0);
+        (Runs, MapBlocks) = (null, null);
+        _seen?.Clear();
         (IsShared, IsMisaligned, HitsMetadata, _hasLast, Places, MayHoldMetadata) = (false, false, false, false, null, false);
     }
 
@@ -54,6 +68,16 @@ internal sealed class ContentTally(CheckRun run)
             }
         }
 
+        if (Runs is { } runs && runs.Count < FileMap.MaxRuns)
+        {
+            runs.Add(new MapRun(file, volume, count, isUnwritten));
+        }
+
+        if (IsSilent)
+        {
+            return;
+        }
+
         if (run.Geometry.LogClusterRatio == 0)
         {
             Clusters += count;
@@ -68,12 +92,29 @@ internal sealed class ContentTally(CheckRun run)
     /// <returns>Whether nobody else claims it.</returns>
     public bool AddMapBlock(ulong volume)
     {
+        if (IsSilent)
+        {
+            // What it claims would show a loop; here it must be seen by itself.
+            bool isFirst = (_seen ??= []).Add(volume) && _seen.Count < FileMap.MaxRuns;
+            if (isFirst)
+            {
+                MapBlocks?.Add(volume);
+            }
+
+            return isFirst;
+        }
+
         Clusters++;
         bool wasShared = IsShared;
         IsShared = false;
         Claim(volume, 1);
         bool isNew = !IsShared;
         IsShared |= wasShared;
+        if (isNew)
+        {
+            MapBlocks?.Add(volume);
+        }
+
         return isNew;
     }
 

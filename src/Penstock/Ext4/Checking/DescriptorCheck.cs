@@ -55,7 +55,7 @@ internal sealed class DescriptorCheck(CheckRun run)
     }
 
     /// <summary>Judges each descriptor, and claims the blocks of the volume's own structures.</summary>
-    public void Run()
+    public async ValueTask RunAsync()
     {
         VolumeGeometry geometry = run.Geometry;
         ClaimHeads(run.Metadata);
@@ -71,6 +71,10 @@ internal sealed class DescriptorCheck(CheckRun run)
 
         // What the metadata takes is in use, cluster by cluster.
         ClaimUnits();
+        if (run.Repair is { } repair)
+        {
+            await repair.WriteMarkedDescriptorsAsync().ConfigureAwait(false);
+        }
     }
 
     private VolumeBlock PlaceOf(uint index)
@@ -106,7 +110,16 @@ internal sealed class DescriptorCheck(CheckRun run)
             if (descriptor.Checksum != expected)
             {
                 // Refused a repair, e2fsck goes on without what only a checksum vouches for, and calls it no error by itself.
-                run.Log.Note(Structure, $"group {group.Value}", $"bg_checksum is 0x{descriptor.Checksum:x4}, computed 0x{expected:x4}");
+                string found = $"bg_checksum is 0x{descriptor.Checksum:x4}, computed 0x{expected:x4}";
+                if (run.Repair is { } repair)
+                {
+                    repair.MarkDescriptor(group.Value, found);
+                }
+                else
+                {
+                    run.Log.Note(Structure, $"group {group.Value}", found);
+                }
+
                 descriptor.Flags &= ~(GroupFlags.BlockUninit | GroupFlags.InodeUninit);
                 descriptor.UnusedInodes = 0;
             }
@@ -115,23 +128,41 @@ internal sealed class DescriptorCheck(CheckRun run)
 
     private void CheckCounts(ref GroupDescriptor d, uint number)
     {
-        string place = $"group {number}";
         bool isMarked = (d.Flags & (GroupFlags.BlockUninit | GroupFlags.InodeUninit)) != 0 || d.UnusedInodes != 0;
         if (!run.GroupChecksum.IsUsed && isMarked)
         {
-            run.Log.Note(Structure, place, "it is marked uninitialised on a volume without checksums");
             d.Flags &= ~(GroupFlags.BlockUninit | GroupFlags.InodeUninit);
+            Mend(number, "it is marked uninitialised on a volume without checksums", isNote: true);
+            d.UnusedInodes = run.Repair is null ? d.UnusedInodes : 0;
         }
 
         if (run.GroupChecksum.IsUsed && d.UnusedInodes > run.Geometry.InodesPerGroup)
         {
-            run.Log.Note(Structure, place, $"bg_itable_unused is {d.UnusedInodes} of {run.Geometry.InodesPerGroup}");
+            Mend(number, $"bg_itable_unused is {d.UnusedInodes} of {run.Geometry.InodesPerGroup}", isNote: true);
+            d.UnusedInodes = run.Repair is null ? d.UnusedInodes : 0;
         }
 
         if (number == run.Geometry.GroupCount - 1 && d.Is(GroupFlags.BlockUninit) && run.Geometry.GroupCount > 1 && HasPartialLastGroup())
         {
-            run.Log.Problem(Structure, place, "the last group's block bitmap is marked uninitialised");
+            Mend(number, "the last group's block bitmap is marked uninitialised", isNote: false);
             d.Flags &= ~GroupFlags.BlockUninit;
+        }
+    }
+
+    /// <summary>Tells of what a descriptor says; a repair writes it, once it has been changed.</summary>
+    private void Mend(uint number, string found, bool isNote)
+    {
+        if (run.Repair is { } repair)
+        {
+            repair.MarkDescriptor(number, found);
+        }
+        else if (isNote)
+        {
+            run.Log.Note(Structure, $"group {number}", found);
+        }
+        else
+        {
+            run.Log.Problem(Structure, $"group {number}", found);
         }
     }
 

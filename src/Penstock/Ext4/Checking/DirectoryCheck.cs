@@ -1,14 +1,16 @@
 using System.Text;
 using System.Text.Unicode;
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Repairing;
 using Penstock.Mapping;
 using static Penstock.Ext4.Format.LittleEndian;
 
 namespace Penstock.Ext4.Checking;
 
 /// <summary>Judges one directory after the other, block by block in the order of its file. Used by one activity.</summary>
-internal sealed class DirectoryCheck(CheckRun run)
+internal sealed partial class DirectoryCheck(CheckRun run)
 {
+    private const string Structure = "directory";
     private const int MinRecordLength = 12;
     private const int MinEncryptedName = 16;
     private const uint RootInode = 2;
@@ -31,6 +33,7 @@ internal sealed class DirectoryCheck(CheckRun run)
             _tree.Start(directory, _seed);
         }
 
+        IsDirty = false;
         if (directory.Inline is { } inline)
         {
             CheckInline(inline.First, inline.Second);
@@ -42,18 +45,23 @@ internal sealed class DirectoryCheck(CheckRun run)
         // What lies between two places is a hole, which a directory must not have.
         if (place.Index > _nextIndex && place.Index < _directory.SizeInBlocks)
         {
-            Report($"inode {_directory.Inode}, block {_nextIndex}", "it is a hole");
+            TellHole();
         }
 
+        IsDirty = false;
         _nextIndex = place.Index + 1;
-        if (isFailed)
+        if (isFailed && !MendsUnread(place))
         {
-            Report($"inode {_directory.Inode}, block {place.Index}", $"block {place.Volume} of the volume cannot be read");
             return;
         }
 
         BlockRole role = _hasIndex ? _tree.RoleOf(block, place.Index) : BlockRole.Leaf;
         int end = block.Length;
+        if (run.Repair is not null)
+        {
+            MendStructure(block, place.Index, role);
+        }
+
         if (role == BlockRole.Leaf && run.Checksum.IsUsed)
         {
             end = CheckTail(block, place.Index);
@@ -65,18 +73,23 @@ internal sealed class DirectoryCheck(CheckRun run)
         {
             _tree.Add(block, place.Index, role, isWhole ? end : 0);
         }
+
+        if (IsDirty)
+        {
+            WriteChecksum(block, role);
+        }
     }
 
     public void Finish()
     {
         if (_directory.Inline is null && _nextIndex < _directory.SizeInBlocks)
         {
-            Report($"inode {_directory.Inode}, block {_nextIndex}", "it is a hole");
+            TellHole();
         }
 
-        if (_hasIndex)
+        if (_hasIndex && _tree.Finish() is { } fault && run.Mends("directory index", $"inode {_directory.Inode}", fault))
         {
-            _tree.Finish();
+            run.Repair!.Directories.Unindex(_directory.Inode);
         }
     }
 
@@ -88,9 +101,10 @@ internal sealed class DirectoryCheck(CheckRun run)
             return block.Length;
         }
 
-        if (DirectoryTail.ReadChecksum(block) != DirectoryTail.Compute(block, _seed))
+        // What a repair has changed gets its checksum at the end.
+        if (!IsDirty && DirectoryTail.ReadChecksum(block) != DirectoryTail.Compute(block, _seed))
         {
-            Report($"inode {_directory.Inode}, block {index}", "det_checksum does not match");
+            IsDirty |= run.Mends(Structure, $"inode {_directory.Inode}, block {index}", "det_checksum does not match");
         }
 
         return block.Length - DirectoryTail.Size;
@@ -100,27 +114,46 @@ internal sealed class DirectoryCheck(CheckRun run)
     {
         uint parent = U32(first, 0);
         run.Inodes.Count(_directory.Inode);
-        _directory.DotDot = parent;
         if (parent == 0 || parent > run.Geometry.InodeCount)
         {
-            Report($"inode {_directory.Inode}", $"its parent is inode {parent}");
+            if (Mends($"inode {_directory.Inode}", $"its parent is inode {parent}"))
+            {
+                U32(first, 0, RootInode);
+            }
         }
         else
         {
             run.Inodes.Count(parent);
         }
 
-        _names.Start();
-        CheckEntries(first.AsSpan(InlineContents.DirectoryHeadSize), 0, InlineContents.DirectoryHeadSize, 2, isLeaf: true);
-        if (second.Length > 0)
+        _directory.DotDot = U32(first, 0);
+        CheckInlinePart(first.AsSpan(InlineContents.DirectoryHeadSize), InlineContents.DirectoryHeadSize);
+        CheckInlinePart(second, first.Length);
+        if (IsDirty)
         {
-            _names.Start();
-            CheckEntries(second, 0, first.Length, 2, isLeaf: true);
+            run.Repair!.Directories.StoreInline(_directory);
         }
     }
 
+    private void CheckInlinePart(Span<byte> part, int origin)
+    {
+        if (part.Length == 0)
+        {
+            return;
+        }
+
+        if (run.Repair is not null && !DirectorySalvage.IsWhole(part, part.Length, HashLength))
+        {
+            Mends($"inode {_directory.Inode}, block 0, offset {origin}", "the entries are damaged");
+            Rebuild(part, part.Length, null);
+        }
+
+        _names.Start();
+        CheckEntries(part, 0, origin, 2, isLeaf: true);
+    }
+
     /// <summary>Walks the entries of a block; false if they do not fill it as they should.</summary>
-    private bool CheckEntries(ReadOnlySpan<byte> block, uint index, int origin, int ordinal, bool isLeaf)
+    private bool CheckEntries(Span<byte> block, uint index, int origin, int ordinal, bool isLeaf)
     {
         int offset = 0;
         while (offset < block.Length)
@@ -152,6 +185,8 @@ internal sealed class DirectoryCheck(CheckRun run)
         return true;
     }
 
+    private int HashLength => HasStoredHash ? 8 : 0;
+
     private bool HasStoredHash => (_directory.Flags & InodeFlags.Encrypted) != 0 && (_directory.Flags & InodeFlags.CaseFold) != 0;
 
     private bool Corrupted(uint index, int offset)
@@ -160,18 +195,18 @@ internal sealed class DirectoryCheck(CheckRun run)
         return false;
     }
 
-    private void CheckEntry(ReadOnlySpan<byte> block, in DirectoryEntry entry, int ordinal, uint index, int origin)
+    private void CheckEntry(Span<byte> block, in DirectoryEntry entry, int ordinal, uint index, int origin)
     {
         ReadOnlySpan<byte> name = entry.NameIn(block);
         if (ordinal == 0)
         {
-            CheckDot(entry, name, index);
+            CheckDot(block, entry, name, index);
             return;
         }
 
         if (ordinal == 1)
         {
-            CheckDotDot(entry, name, index);
+            CheckDotDot(block, entry, name, index);
             return;
         }
 
@@ -182,20 +217,27 @@ internal sealed class DirectoryCheck(CheckRun run)
 
         if (FindFault(entry, name) is { } fault)
         {
-            Report($"inode {_directory.Inode}, block {index}, offset {origin + entry.Offset}", $"'{Show(name)}' {fault}");
+            if (Mends($"inode {_directory.Inode}, block {index}, offset {origin + entry.Offset}", $"'{Show(name)}' {fault}"))
+            {
+                MendEntry(block, entry);
+            }
+
             return;
         }
 
-        CheckKind(entry, index, origin);
+        CheckKind(block, entry, index, origin);
         if (!_names.Add(name))
         {
-            Report($"inode {_directory.Inode}, block {index}, offset {origin + entry.Offset}", $"'{Show(name)}' is there twice");
+            if (Mends($"inode {_directory.Inode}, block {index}, offset {origin + entry.Offset}", $"'{Show(name)}' is there twice"))
+            {
+                Rename(block, entry);
+            }
         }
 
-        CountName(entry, name, index, origin);
+        CountName(block, entry, name, index, origin);
     }
 
-    private void CountName(in DirectoryEntry entry, ReadOnlySpan<byte> name, uint index, int origin)
+    private void CountName(Span<byte> block, in DirectoryEntry entry, ReadOnlySpan<byte> name, uint index, int origin)
     {
         run.Inodes.Count(entry.Inode);
         if (run.Inodes.KindOf(entry.Inode) != DirectoryFileType.Directory || run.Directories.Find(entry.Inode) is not { } child)
@@ -204,46 +246,55 @@ internal sealed class DirectoryCheck(CheckRun run)
         }
 
         uint before = Interlocked.CompareExchange(ref child.Parent, _directory.Inode, 0);
-        if (before != 0)
+        bool isAnother = before != 0 && Mends(
+            $"inode {_directory.Inode}, block {index}, offset {origin + entry.Offset}",
+            $"'{Show(name)}' is another name of directory {entry.Inode}, which is in {before}");
+        if (isAnother)
         {
-            Report(
-                $"inode {_directory.Inode}, block {index}, offset {origin + entry.Offset}",
-                $"'{Show(name)}' is another name of directory {entry.Inode}, which is in {before}");
+            DirectoryEntry.WriteInode(block, entry.Offset, 0);
         }
     }
 
-    private void CheckDot(in DirectoryEntry entry, ReadOnlySpan<byte> name, uint index)
+    private void CheckDot(Span<byte> block, in DirectoryEntry entry, ReadOnlySpan<byte> name, uint index)
     {
         bool isDot = entry.IsUsed && name.SequenceEqual("."u8);
         if (!isDot || entry.Inode != _directory.Inode)
         {
-            Report($"inode {_directory.Inode}, block {index}, offset 0", isDot ? $"'.' leads to inode {entry.Inode}" : "'.' is missing");
+            bool mends = Mends($"inode {_directory.Inode}, block {index}, offset 0", isDot ? $"'.' leads to inode {entry.Inode}" : "'.' is missing");
+            if (mends && isDot)
+            {
+                DirectoryEntry.WriteInode(block, entry.Offset, _directory.Inode);
+            }
         }
         else
         {
-            CheckKind(entry, index, 0);
+            CheckKind(block, entry, index, 0);
         }
 
         run.Inodes.Count(_directory.Inode);
     }
 
-    private void CheckDotDot(in DirectoryEntry entry, ReadOnlySpan<byte> name, uint index)
+    private void CheckDotDot(Span<byte> block, in DirectoryEntry entry, ReadOnlySpan<byte> name, uint index)
     {
-        string place = $"inode {_directory.Inode}, block {index}, offset {entry.Offset}";
         if (!entry.IsUsed || !name.SequenceEqual(".."u8))
         {
-            Report(place, "'..' is missing");
+            Mends($"inode {_directory.Inode}, block {index}, offset {entry.Offset}", "'..' is missing");
             return;
         }
 
         _directory.DotDot = entry.Inode;
         if (IsImpossible(entry.Inode) || !run.Inodes.IsUsed(entry.Inode))
         {
-            Report(place, $"'..' leads to inode {entry.Inode}, which is not in use");
+            string place = $"inode {_directory.Inode}, block {index}, offset {entry.Offset}";
+            if (Mends(place, $"'..' leads to inode {entry.Inode}, which is not in use"))
+            {
+                DirectoryEntry.WriteInode(block, entry.Offset, RootInode);
+            }
+
             return;
         }
 
-        CheckKind(entry, index, 0);
+        CheckKind(block, entry, index, 0);
         run.Inodes.Count(entry.Inode);
     }
 
@@ -270,19 +321,24 @@ internal sealed class DirectoryCheck(CheckRun run)
         }
 
         InodeTraits traits = run.Inodes.TraitsOf(entry.Inode);
-        if ((traits & InodeTraits.InUse) == 0)
+        if ((traits & InodeTraits.InUse) == 0 && !(run.Repair is not null && IsInUnusedPart(entry.Inode)))
         {
             return $"leads to inode {entry.Inode}, which is not in use";
         }
 
-        (uint group, uint place) = Math.DivRem(entry.Inode - 1, run.Geometry.InodesPerGroup);
-        uint unused = run.Descriptors[group].UnusedInodes;
-        if (unused <= run.Geometry.InodesPerGroup && place >= run.Geometry.InodesPerGroup - unused)
+        if (IsInUnusedPart(entry.Inode))
         {
             return $"leads to inode {entry.Inode}, in the part of its table that is marked unused";
         }
 
         return (traits & InodeTraits.Bad) != 0 ? $"leads to inode {entry.Inode}, which is damaged" : FindBadName(name, traits);
+    }
+
+    private bool IsInUnusedPart(uint inode)
+    {
+        (uint group, uint place) = Math.DivRem(inode - 1, run.Geometry.InodesPerGroup);
+        uint unused = run.Descriptors[group].UnusedInodes;
+        return unused <= run.Geometry.InodesPerGroup && place >= run.Geometry.InodesPerGroup - unused;
     }
 
     private string? FindBadName(ReadOnlySpan<byte> name, InodeTraits traits)
@@ -305,7 +361,7 @@ internal sealed class DirectoryCheck(CheckRun run)
         return isFolded && !Utf8.IsValid(name) ? "is no UTF-8" : null;
     }
 
-    private void CheckKind(in DirectoryEntry entry, uint index, int origin)
+    private void CheckKind(Span<byte> block, in DirectoryEntry entry, uint index, int origin)
     {
         if (!run.Inodes.IsUsed(entry.Inode))
         {
@@ -313,9 +369,10 @@ internal sealed class DirectoryCheck(CheckRun run)
         }
 
         DirectoryFileType expected = run.Has(IncompatFeatures.FileType) ? run.Inodes.KindOf(entry.Inode) : DirectoryFileType.Unknown;
-        if (entry.FileType != expected)
+        if (entry.FileType != expected
+            && Mends($"inode {_directory.Inode}, block {index}, offset {origin + entry.Offset}", $"file_type is {(int)entry.FileType}, expected {(int)expected}"))
         {
-            Report($"inode {_directory.Inode}, block {index}, offset {origin + entry.Offset}", $"file_type is {(int)entry.FileType}, expected {(int)expected}");
+            DirectoryEntry.WriteFileType(block, entry.Offset, expected);
         }
     }
 
@@ -333,5 +390,5 @@ internal sealed class DirectoryCheck(CheckRun run)
         return text.ToString();
     }
 
-    private void Report(string place, string found) => run.Log.Problem("directory", place, found);
+    private void Report(string place, string found) => run.Log.Problem(Structure, place, found);
 }

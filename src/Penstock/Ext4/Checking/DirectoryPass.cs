@@ -14,6 +14,10 @@ internal sealed class DirectoryPass(CheckRun run)
     {
         int count = Math.Min(run.Parallelism, (run.Directories.Count / DirectoriesAtOnce) + 1);
         await Workers.RunAsync(run.Scheduler, count, _ => CheckAsync()).ConfigureAwait(false);
+        if (run.Repair is { } repair)
+        {
+            await repair.Directories.RunAsync().ConfigureAwait(false);
+        }
     }
 
     private async Task CheckAsync()
@@ -67,25 +71,29 @@ internal sealed class DirectoryPass(CheckRun run)
         {
             DirectoryRecord directory = run.Directories[i];
             check.Start(directory);
-            at = CheckPlaces(gather, check, directory.Places ?? [], at);
+            at = await CheckPlacesAsync(gather, check, directory.Places ?? [], at).ConfigureAwait(false);
             check.Finish();
         }
 
         return next;
     }
 
-    private static int CheckPlaces(BlockGather gather, DirectoryCheck check, ReadOnlySpan<DirectoryPlace> places, int at)
+    private async ValueTask<int> CheckPlacesAsync(BlockGather gather, DirectoryCheck check, ReadOnlyMemory<DirectoryPlace> places, int at)
     {
-        foreach (DirectoryPlace place in places)
+        for (int i = 0; i < places.Length; i++, at++)
         {
+            DirectoryPlace place = places.Span[i];
             check.CheckBlock(place, gather.Bytes(at), gather.IsFailed(at));
-            at++;
+            if (check.IsDirty)
+            {
+                await run.Repair!.WriteAsync(place.Volume, gather.Segment(at)).ConfigureAwait(false);
+            }
         }
 
         return at;
     }
 
-    private static async ValueTask CheckLargeAsync(BlockGather gather, DirectoryCheck check, DirectoryRecord directory)
+    private async ValueTask CheckLargeAsync(BlockGather gather, DirectoryCheck check, DirectoryRecord directory)
     {
         check.Start(directory);
         for (int done = 0; done < directory.Places!.Length; done += gather.Capacity)
@@ -98,7 +106,7 @@ internal sealed class DirectoryPass(CheckRun run)
             }
 
             await gather.ReadAsync().ConfigureAwait(false);
-            CheckPlaces(gather, check, directory.Places.AsSpan(done, count), 0);
+            await CheckPlacesAsync(gather, check, directory.Places.AsMemory(done, count), 0).ConfigureAwait(false);
         }
 
         check.Finish();

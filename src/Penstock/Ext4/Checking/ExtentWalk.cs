@@ -18,6 +18,12 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
     private bool _isDirectory;
     private ulong _next;
 
+    /// <summary>Whether the last walk met something wrong.</summary>
+    public bool HasFault { get; private set; }
+
+    /// <summary>Whether not even the root is one.</summary>
+    public bool IsRootDamaged { get; private set; }
+
     public void Dispose()
     {
         foreach (AlignedBuffer? level in _levels)
@@ -40,10 +46,12 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
     public async ValueTask RunAsync(InodeRecord record, uint inode)
     {
         (_inode, _isDirectory, _next) = (inode, record.IsDirectory, 0);
+        (HasFault, IsRootDamaged) = (false, false);
         _seed = run.Checksum.IsUsed ? run.Checksum.SeedOf(new InodeNumber(inode), record.Generation) : 0;
         record.BlockField.CopyTo(_root);
         if (!IsHeader(_root))
         {
+            IsRootDamaged = true;
             Report("extent header", $"inode {_inode}", "the root in i_block is damaged");
             return;
         }
@@ -57,6 +65,7 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
 
         if (header.Depth >= MaxLevels)
         {
+            IsRootDamaged = true;
             Report("extent header", $"inode {_inode}", $"eh_depth is {header.Depth}");
             return;
         }
@@ -153,6 +162,7 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
             if (_isDirectory && leaf.IsUnwritten)
             {
                 Report("extent", $"inode {_inode}, file block {leaf.First}", "blocks of a directory are marked unwritten");
+                leaf = run.Repair is null ? leaf : leaf with { IsUnwritten = false };
             }
 
             tally.Add(leaf.First, leaf.Start.Value, leaf.Length, leaf.IsUnwritten);
@@ -174,5 +184,12 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
         return (U32(raw, 0), U32(raw, 4) | ((ulong)U16(raw, 8) << 32), end);
     }
 
-    private void Report(string structure, string place, string found) => run.Log.Problem(structure, place, found);
+    private void Report(string structure, string place, string found)
+    {
+        HasFault = true;
+        if (!tally.IsSilent)
+        {
+            run.Mends(structure, place, found);
+        }
+    }
 }

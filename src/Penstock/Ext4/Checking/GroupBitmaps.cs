@@ -174,7 +174,7 @@ internal sealed class GroupBitmaps(CheckRun run)
         }
     }
 
-    private static uint CountBits(ReadOnlySpan<byte> bits)
+    public static uint CountBits(ReadOnlySpan<byte> bits)
     {
         uint sum = 0;
         while (bits.Length >= 8)

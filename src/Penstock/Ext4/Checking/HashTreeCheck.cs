@@ -89,17 +89,15 @@ internal sealed class HashTreeCheck(CheckRun run)
         }
     }
 
-    public void Finish()
+    /// <summary>What is wrong with the index, or null.</summary>
+    public string? Finish()
     {
         for (uint i = 0; i < _count && _fault is null; i++)
         {
             JudgeBlock(i);
         }
 
-        if (_fault is not null)
-        {
-            run.Log.Problem("directory index", $"inode {_directory.Inode}", _fault);
-        }
+        return _fault;
     }
 
     private void JudgeBlock(uint index)

@@ -16,6 +16,9 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
     private ulong _runVolume;
     private ulong _runLength;
 
+    /// <summary>Whether the last walk met something wrong.</summary>
+    public bool HasFault { get; private set; }
+
     public void Dispose()
     {
         foreach (AlignedBuffer? level in _levels)
@@ -26,7 +29,7 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
 
     public async ValueTask RunAsync(InodeRecord record, uint inode)
     {
-        _inode = inode;
+        (_inode, HasFault) = (inode, false);
         record.BlockField.CopyTo(_root);
         AddAll(_root.AsSpan(0, DirectCount * 4), 0);
         ulong perBlock = (ulong)run.BlockSize / 4;
@@ -64,7 +67,7 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
         AlignedBuffer buffer = _levels[level] ??= run.Store.Allocate(1);
         if (!await run.Store.ReadAsync(block, 1, buffer.Segment).ConfigureAwait(false))
         {
-            run.Log.Problem("indirect block", $"block {block}, inode {_inode}", "it cannot be read");
+            Report("indirect block", $"block {block}, inode {_inode}", "it cannot be read");
             return;
         }
 
@@ -121,5 +124,14 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
     }
 
     private void Report(ulong file, uint block) =>
-        run.Log.Problem("block map", $"inode {_inode}, file block {file}", $"block {block} is not on the volume");
+        Report("block map", $"inode {_inode}, file block {file}", $"block {block} is not on the volume");
+
+    private void Report(string structure, string place, string found)
+    {
+        HasFault = true;
+        if (!tally.IsSilent)
+        {
+            run.Mends(structure, place, found);
+        }
+    }
 }

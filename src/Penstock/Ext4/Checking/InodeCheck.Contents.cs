@@ -1,4 +1,5 @@
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Repairing;
 using static Penstock.Ext4.Format.LittleEndian;
 
 namespace Penstock.Ext4.Checking;
@@ -45,10 +46,14 @@ internal sealed partial class InodeCheck
             tally.Clusters++;
         }
 
+        isChanged |= attributes.HasChanged;
         tally.Clusters += attributes.ValueClusters;
         if (record.Is(InodeFlags.Encrypted) && !record.Is(InodeFlags.ExtendedAttributeInode) && !hasContext && !attributes.HasEncryptionContext)
         {
-            Report("the encrypt flag is set, and there is no encryption context");
+            if (Mends("the encrypt flag is set, and there is no encryption context"))
+            {
+                record.Flags &= ~InodeFlags.Encrypted;
+            }
         }
     }
 
@@ -57,21 +62,42 @@ internal sealed partial class InodeCheck
         int rest = attributes.InlineLength;
         if (rest < 0)
         {
-            Report("the inline_data flag is set, and there is no attribute system.data");
+            if (Mends("the inline_data flag is set, and there is no attribute system.data"))
+            {
+                MakeEmpty();
+            }
+
             return;
         }
 
         ulong most = (ulong)InodeRecord.BlockFieldSize + (uint)rest;
-        if (record.IsDirectory)
+        bool isSizeWrong = record.IsDirectory ? record.Size != most : record.Size > most;
+        if (isSizeWrong && Mends($"i_size is {record.Size}, its inline contents have {most} bytes"))
         {
-            Require(record.Size == most, $"i_size is {record.Size}, its inline contents have {most} bytes");
-        }
-        else
-        {
-            Require(record.Size <= most, $"i_size is {record.Size}, its inline contents have {most} bytes");
+            record.Size = most;
         }
 
-        Require(!record.Is(InodeFlags.Extents), "it has both inline contents and extents");
+        if (record.Is(InodeFlags.Extents) && Mends("it has both inline contents and extents"))
+        {
+            record.Flags &= ~(ExtentWalk.IsHeader(record.BlockField) ? InodeFlags.InlineContents : InodeFlags.Extents);
+        }
+    }
+
+    /// <summary>Cuts the file to nothing: its contents are lost.</summary>
+    private void MakeEmpty()
+    {
+        record.Flags &= ~(InodeFlags.InlineContents | InodeFlags.Extents);
+        record.Size = 0;
+        record.BlockField.Clear();
+        if (record.IsDirectory)
+        {
+            isRemoved = true;
+        }
+        else if (run.Has(IncompatFeatures.Extents))
+        {
+            record.Flags |= InodeFlags.Extents;
+            new ExtentHeader(0, ExtentHeader.RootCapacity, 0).WriteTo(record.BlockField);
+        }
     }
 
     private async ValueTask CheckMapAsync()
@@ -79,34 +105,89 @@ internal sealed partial class InodeCheck
         bool hasExtents = record.Is(InodeFlags.Extents) && run.Has(IncompatFeatures.Extents);
         if (!hasExtents && run.Has(IncompatFeatures.Extents) && ExtentWalk.IsHeader(record.BlockField))
         {
-            Report("it has an extent tree, and the extents flag is not set");
+            if (Mends("it has an extent tree, and the extents flag is not set"))
+            {
+                record.Flags |= InodeFlags.Extents;
+            }
+
             hasExtents = true;
         }
 
         if (hasExtents)
         {
-            await extents.RunAsync(record, number).ConfigureAwait(false);
+            await WalkExtentsAsync().ConfigureAwait(false);
         }
         else
         {
-            await indirect.RunAsync(record, number).ConfigureAwait(false);
+            await WalkIndirectAsync().ConfigureAwait(false);
         }
 
-        Require(!tally.IsMisaligned, "blocks share a cluster against the rules of bigalloc");
-        Require(!tally.HitsMetadata, "blocks lie on the volume's own structures");
+        if (run.Repair is null)
+        {
+            Tell(tally.IsMisaligned, "blocks share a cluster against the rules of bigalloc");
+            Tell(tally.HitsMetadata, "blocks lie on the volume's own structures");
+        }
+    }
+
+    private async ValueTask WalkExtentsAsync()
+    {
+        Collect();
+        await extents.RunAsync(record, number).ConfigureAwait(false);
+        isChanged |= extents.HasFault && run.Repair is not null;
+        if (extents.IsRootDamaged && run.Repair is not null)
+        {
+            isRemoved = true;
+        }
+        else if (extents.HasFault)
+        {
+            await StoreMapAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask WalkIndirectAsync()
+    {
+        Collect();
+        await indirect.RunAsync(record, number).ConfigureAwait(false);
+        isChanged |= indirect.HasFault && run.Repair is not null;
+        if (indirect.HasFault)
+        {
+            await StoreMapAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Has the walk keep what it finds, from which a damaged map is made anew.</summary>
+    private void Collect()
+    {
+        if (run.Repair is not null)
+        {
+            runs.Clear();
+            mapBlocks.Clear();
+            (tally.Runs, tally.MapBlocks) = (runs, mapBlocks);
+        }
+    }
+
+    private async ValueTask StoreMapAsync()
+    {
+        if (run.Repair is { } repair && !tally.IsShared && runs.Count < FileMap.MaxRuns)
+        {
+            var map = new FileMap(run, repair, number);
+            map.Take([.. runs], [.. mapBlocks]);
+            await map.StoreAsync(record, 0).ConfigureAwait(false);
+            tally.Clusters -= (ulong)(mapBlocks.Count - map.MapBlocks.Count);
+        }
     }
 
     private void CheckSize()
     {
         ulong size = record.Size;
-        if (record.IsDirectory)
+        if (record.IsSymbolicLink || IsPutOff)
         {
-            CheckDirectorySize(size);
             return;
         }
 
-        if (record.IsSymbolicLink)
+        if (record.IsDirectory)
         {
+            CheckDirectorySize(size);
             return;
         }
 
@@ -117,43 +198,77 @@ internal sealed partial class InodeCheck
             ? (1UL << 32) * blockSize - 1
             : (12 + perBlock + (perBlock * perBlock) + (perBlock * perBlock * perBlock)) * blockSize;
         bool reachesLast = tally.LastWritten < 0 || record.Is(InodeFlags.Verity) || size >= (ulong)tally.LastWritten * blockSize;
-        Require(reachesLast, $"i_size is {size}, its last written block is {tally.LastWritten}");
-        Require(size <= most, $"i_size is {size}, more than its block map can hold");
+        if (!reachesLast && Mends($"i_size is {size}, its last written block is {tally.LastWritten}"))
+        {
+            record.Size = (ulong)(tally.LastWritten + 1) * blockSize;
+        }
+
+        if (size > most && Mends($"i_size is {size}, more than its block map can hold"))
+        {
+            record.Size = (ulong)(tally.LastBlock + 1) * blockSize;
+        }
+
         LargeFiles += size > LargestSmallFile ? 1 : 0;
     }
+
+    /// <summary>Whether a repair first has to give the inode blocks of its own: what it adds up to is known only then.</summary>
+    private bool IsPutOff => run.Repair is not null && (tally.IsShared || isRemoved);
 
     private void CheckDirectorySize(ulong size)
     {
         ulong blockSize = (ulong)run.BlockSize;
+        long blocks = (long)(size / blockSize);
+        long needed = tally.LastBlock + 1;
         if (size % blockSize != 0)
         {
-            Report($"i_size of a directory is {size}");
+            MendDirectorySize($"i_size of a directory is {size}", needed);
             return;
         }
 
-        long blocks = (long)(size / blockSize);
-        long needed = tally.LastBlock + 1;
         if (blocks > needed || needed - blocks > run.Superblock.PreallocatedDirectoryBlocks)
         {
-            Report($"i_size is {size}, expected {needed * run.BlockSize}");
+            MendDirectorySize($"i_size is {size}, expected {needed * run.BlockSize}", needed);
         }
         else if (blocks == 0)
         {
-            Report("it is a directory without a block");
+            MendDirectorySize("it is a directory without a block", needed);
         }
 
         long most = run.Has(IncompatFeatures.LargeDir) ? uint.MaxValue : (1L << 31) / run.BlockSize;
-        Require(tally.LastBlock < most, $"block {tally.LastBlock} makes the directory too large");
+        if (tally.LastBlock >= most && Mends($"block {tally.LastBlock} makes the directory too large"))
+        {
+            isRemoved = true;
+        }
+    }
+
+    private void MendDirectorySize(string found, long blocks)
+    {
+        if (Mends(found))
+        {
+            record.Size = (ulong)blocks * (ulong)run.BlockSize;
+
+            // A directory that has no block at all has no name to lose either.
+            isRemoved |= blocks == 0;
+        }
     }
 
     private void CheckBlockCount()
     {
+        if (IsPutOff)
+        {
+            return;
+        }
+
         ulong counted = tally.Clusters * (ulong)run.Geometry.ClusterRatio;
         ReadOnlySpan<byte> raw = record.Bytes;
         bool hasHuge = run.Has(ReadOnlyCompatFeatures.HugeFile);
         ulong stored = U32(raw, 0x1C) | (hasHuge ? (ulong)U16(raw, 0x74) << 32 : 0);
         ulong expected = hasHuge && record.Is(InodeFlags.HugeFile) ? counted : counted << (run.Geometry.LogBlockSize - LogSector);
-        Require(stored == expected, $"i_blocks is {stored}, expected {expected}");
+        if (stored != expected && Mends($"i_blocks is {stored}, expected {expected}"))
+        {
+            record.TrySetAllocatedBytes(counted * (ulong)run.BlockSize, run.BlockSize, hasHuge);
+        }
+
         bool isCounted = (number == RootInode || number >= run.Geometry.FirstInode) && !IsSpecial(number)
             && !record.Is(InodeFlags.ExtendedAttributeInode);
         if (isCounted)
@@ -187,12 +302,16 @@ internal sealed partial class InodeCheck
 
     private async ValueTask CheckDeviceAsync()
     {
-        Require(record.Size == 0, $"it is a special file, and i_size is {record.Size}");
-        ReadOnlySpan<byte> map = record.BlockField;
-        if (record.Is(InodeFlags.Extents) || record.Is(InodeFlags.Index) || map[16..].ContainsAnyExcept((byte)0))
+        if (record.Size != 0 && Mends($"it is a special file, and i_size is {record.Size}"))
         {
-            Report("it is a special file with a block map");
+            record.Size = 0;
+        }
+
+        bool hasMap = record.Is(InodeFlags.Extents) || record.Is(InodeFlags.Index) || record.BlockField[16..].ContainsAnyExcept((byte)0);
+        if (hasMap)
+        {
             isBad = true;
+            Mends("it is a special file with a block map");
         }
 
         await CheckAttributesAsync().ConfigureAwait(false);
@@ -206,19 +325,23 @@ internal sealed partial class InodeCheck
             await CheckAttributesAsync().ConfigureAwait(false);
             ulong length = (ulong)InodeRecord.BlockFieldSize + (uint)Math.Max(0, attributes.InlineLength);
             bool isRight = record.Size > 0 && (record.Size == length || record.Size < InodeRecord.BlockFieldSize) && attributes.InlineLength >= 0;
-            Refuse(!isRight, $"it is a symbolic link, i_size is {record.Size}, and its inline contents have {length} bytes");
+            Condemn(!isRight, $"it is a symbolic link, i_size is {record.Size}, and its inline contents have {length} bytes");
             CheckBlockCount();
             return;
         }
 
         if (IsFastLink)
         {
-            Require(!record.Is(InodeFlags.Extents), "it is a short symbolic link, and the extents flag is set");
+            Refuse(InodeFlags.Extents, isAllowed: false, "it is a short symbolic link, and the extents flag is set");
             int end = record.BlockField.IndexOf((byte)0);
             bool isTerminated = record.Is(InodeFlags.Encrypted) || (ulong)end == record.Size;
             bool mayHaveBlocks = record.AttributeBlock.Value != 0 || U32(record.Bytes, 0x1C) == 0;
-            Require(mayHaveBlocks, "it is a short symbolic link without an attribute block, and i_blocks is not 0");
-            Refuse(record.Size == 0 || !isTerminated, $"it is a symbolic link, i_size is {record.Size}, and its target has {end} bytes");
+            if (run.Repair is null)
+            {
+                Tell(!mayHaveBlocks, "it is a short symbolic link without an attribute block, and i_blocks is not 0");
+            }
+
+            Condemn(record.Size == 0 || !isTerminated, $"it is a symbolic link, i_size is {record.Size}, and its target has {end} bytes");
             await CheckContentsAsync().ConfigureAwait(false);
             return;
         }
@@ -227,7 +350,7 @@ internal sealed partial class InodeCheck
         tally.Places = record.Size < (ulong)run.BlockSize ? places : null;
         await CheckContentsAsync().ConfigureAwait(false);
         bool hasOneBlock = tally.Blocks == 1 && places.Count == 1 && places[0].Index == 0 && record.Size < (ulong)run.BlockSize;
-        Refuse(!hasOneBlock || !await IsTargetWholeAsync().ConfigureAwait(false), $"it is a symbolic link with a damaged target, i_size {record.Size}");
+        Condemn(!hasOneBlock || !await IsTargetWholeAsync().ConfigureAwait(false), $"it is a symbolic link with a damaged target, i_size {record.Size}");
     }
 
     private async ValueTask<bool> IsTargetWholeAsync()
@@ -241,12 +364,21 @@ internal sealed partial class InodeCheck
         return isRead && (ulong)block.GetSpan().IndexOf((byte)0) == record.Size;
     }
 
-    private void Refuse(bool isWrong, string found)
+    /// <summary>Tells of what makes the inode useless: a repair removes it.</summary>
+    private void Condemn(bool isWrong, string found)
     {
         if (isWrong)
         {
-            Report(found);
             isBad = true;
+            Mends(found);
+        }
+    }
+
+    private void Tell(bool isWrong, string found)
+    {
+        if (isWrong)
+        {
+            run.Log.Problem("inode", $"inode {number}", found);
         }
     }
 }

@@ -1,4 +1,5 @@
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Repairing;
 
 namespace Penstock.Ext4.Checking;
 
@@ -31,9 +32,10 @@ internal sealed partial class InodeCheck
                 {
                     await CheckPlainMapAsync().ConfigureAwait(false);
                 }
-                else
+                else if (record.BlockField.ContainsAnyExcept((byte)0)
+                    && Mends("there is no feature resize_inode, and the resize inode has blocks"))
                 {
-                    Require(!record.BlockField.ContainsAnyExcept((byte)0), "there is no feature resize_inode, and the resize inode has blocks");
+                    isRemoved = true;
                 }
 
                 break;
@@ -47,23 +49,52 @@ internal sealed partial class InodeCheck
     {
         bool isPlain = record.Mode == 0 && record.Uid == 0 && record.Gid == 0 && record.LinkCount == 0 && record.AttributeBlock.Value == 0
             && (record.Flags & ~InodeFlags.Extents) == 0;
-        Require(isPlain, "the inode of bad blocks looks invalid");
-        Require(!record.Is(InodeFlags.Extents), "the inode of bad blocks has extents");
+        if (!isPlain && Mends("the inode of bad blocks looks invalid"))
+        {
+            record.Bytes.Clear();
+        }
+
+        if (record.Is(InodeFlags.Extents) && Mends("the inode of bad blocks has extents"))
+        {
+            record.Bytes.Clear();
+        }
     }
 
     private async ValueTask CheckPlainMapAsync()
     {
-        await indirect.RunAsync(record, number).ConfigureAwait(false);
-        Require(number != BadBlocksInode || !tally.HitsMetadata, "bad blocks lie on the volume's own structures");
+        await WalkIndirectAsync().ConfigureAwait(false);
+        if (number == BadBlocksInode && tally.HitsMetadata && Mends("bad blocks lie on the volume's own structures"))
+        {
+            await DropMetadataAsync().ConfigureAwait(false);
+        }
+
         CheckBlockCount();
+    }
+
+    /// <summary>Takes the volume's own blocks off the list of bad ones: they are in use, and can be read.</summary>
+    private async ValueTask DropMetadataAsync()
+    {
+        var map = new FileMap(run, run.Repair!, number);
+        map.Take([.. runs.SelectMany(Split).Where(r => !run.Metadata.Contains(r.Volume))], [.. mapBlocks.Where(b => !run.Metadata.Contains(b))]);
+        await map.StoreAsync(record, 0).ConfigureAwait(false);
+
+        static IEnumerable<MapRun> Split(MapRun r)
+        {
+            for (ulong i = 0; i < r.Count; i++)
+            {
+                yield return new MapRun(r.File + i, r.Volume + i, 1, false);
+            }
+        }
     }
 
     private async ValueTask CheckInternalFileAsync()
     {
         bool isSpecial = IsSpecial(number);
-        if (number == JournalInodeNumber && !isSpecial)
+        if (number == JournalInodeNumber && !isSpecial && record.LinkCount != 0 && !run.Has(CompatFeatures.HasJournal)
+            && Mends("there is no journal, and the journal's inode is in use"))
         {
-            Require(record.LinkCount == 0 || run.Has(CompatFeatures.HasJournal), "there is no journal, and the journal's inode is in use");
+            isRemoved = true;
+            return;
         }
 
         if (record.Mode == 0 && !record.BlockField.ContainsAnyExcept((byte)0))
@@ -72,10 +103,14 @@ internal sealed partial class InodeCheck
             return;
         }
 
-        Require(record.IsRegular || record.Mode == 0, $"it is reserved, and i_mode is 0x{record.Mode:x}");
-        if (isSpecial && record.LinkCount == 0 && number >= run.Geometry.FirstInode)
+        if (!record.IsRegular && record.Mode != 0 && Mends($"it is reserved, and i_mode is 0x{record.Mode:x}"))
         {
-            Report("it is in use by the volume, and i_links_count is 0");
+            record.Mode = 0;
+        }
+
+        if (isSpecial && record.LinkCount == 0 && number >= run.Geometry.FirstInode && Mends("it is in use by the volume, and i_links_count is 0"))
+        {
+            record.LinkCount = 1;
         }
 
         CheckCommon();

@@ -1,4 +1,5 @@
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Repairing;
 using Penstock.Mapping;
 using static Penstock.Ext4.Format.LittleEndian;
 
@@ -20,8 +21,12 @@ internal sealed partial class InodeCheck : IDisposable
     private readonly AlignedBuffer block;
     private readonly InodeRecord record;
     private readonly List<DirectoryPlace> places = [];
+    private readonly List<MapRun> runs = [];
+    private readonly List<ulong> mapBlocks = [];
     private uint number;
     private bool isBad;
+    private bool isChanged;
+    private bool isRemoved;
 
     public InodeCheck(CheckRun run)
     {
@@ -50,7 +55,7 @@ internal sealed partial class InodeCheck : IDisposable
         number = missing;
         if (missing == RootInode)
         {
-            Report("i_mode is 0: there is no root directory");
+            run.Log.Problem("inode", $"inode {number}", "i_mode is 0: there is no root directory");
         }
 
         if (missing != RootInode)
@@ -62,9 +67,30 @@ internal sealed partial class InodeCheck : IDisposable
     public async ValueTask RunAsync(uint inode, ReadOnlyMemory<byte> bytes)
     {
         number = inode;
-        isBad = false;
+        (isBad, isChanged, isRemoved) = (false, false, false);
         record.Load(bytes.Span);
         CheckChecksum();
+        await CheckAsync(inode).ConfigureAwait(false);
+        if (isChanged)
+        {
+            await StoreAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask StoreAsync()
+    {
+        if (isRemoved || isBad)
+        {
+            await run.Repair!.RemoveInodeAsync(number, record).ConfigureAwait(false);
+        }
+        else
+        {
+            await run.Repair!.WriteInodeAsync(number, record).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask CheckAsync(uint inode)
+    {
         if (IsSpecial(inode))
         {
             await CheckReservedAsync().ConfigureAwait(false);
@@ -74,9 +100,9 @@ internal sealed partial class InodeCheck : IDisposable
         bool isReserved = inode < run.Geometry.FirstInode && inode != RootInode;
         if (record.LinkCount == 0 && inode != RootInode && !isReserved)
         {
-            if (record.DeletionTime == 0 && record.Mode != 0)
+            if (record.DeletionTime == 0 && record.Mode != 0 && Mends("it is deleted, and i_dtime is 0"))
             {
-                Report("it is deleted, and i_dtime is 0");
+                record.DeletionTime = (uint)run.Repair!.Now.Seconds;
             }
 
             return;
@@ -96,75 +122,100 @@ internal sealed partial class InodeCheck : IDisposable
     {
         if (run.Checksum.IsUsed && record.StoredChecksum != record.ComputeChecksum(new InodeNumber(number), run.Checksum))
         {
-            Report($"checksum is 0x{record.StoredChecksum:x}, computed 0x{record.ComputeChecksum(new InodeNumber(number), run.Checksum):x}");
+            Mends($"checksum is 0x{record.StoredChecksum:x}, computed 0x{record.ComputeChecksum(new InodeNumber(number), run.Checksum):x}");
         }
     }
 
     private void CheckCommon()
     {
-        if (number == RootInode && !record.IsDirectory)
+        if (number == RootInode && !record.IsDirectory && Mends("the root is no directory"))
         {
-            Report("the root is no directory");
+            isRemoved = true;
         }
 
-        if (record.DeletionTime != 0)
+        if (record.DeletionTime != 0 && Mends($"it is in use, and i_dtime is {record.DeletionTime}"))
         {
-            Report($"it is in use, and i_dtime is {record.DeletionTime}");
+            record.DeletionTime = 0;
         }
 
         if (run.Geometry.InodeSize > InodeRecord.MinSize)
         {
-            int extra = record.ExtraSize;
-            if (extra < 4 && extra != 0 || extra % 4 != 0 || extra > run.Geometry.InodeSize - InodeRecord.MinSize)
-            {
-                Report($"i_extra_isize is {extra}");
-                record.ExtraSize = 0;
-            }
+            CheckExtraSize();
         }
 
         CheckHighWords();
         CheckFlags();
     }
 
+    private void CheckExtraSize()
+    {
+        int extra = record.ExtraSize;
+        int most = run.Geometry.InodeSize - InodeRecord.MinSize;
+        if ((extra >= 4 || extra == 0) && extra % 4 == 0 && extra <= most)
+        {
+            return;
+        }
+
+        record.ExtraSize = 0;
+        if (Mends($"i_extra_isize is {extra}"))
+        {
+            int wanted = run.Superblock.WantExtraInodeSize;
+            record.ExtraSize = wanted is >= 4 && wanted % 4 == 0 && wanted <= most ? wanted : Math.Min(32, most);
+        }
+    }
+
     private void CheckHighWords()
     {
-        ReadOnlySpan<byte> raw = record.Bytes;
-        if (U32(raw, 0x70) != 0)
+        Span<byte> raw = record.Bytes;
+        if (U32(raw, 0x70) != 0 && Mends($"i_faddr is {U32(raw, 0x70)}"))
         {
-            Report($"i_faddr is {U32(raw, 0x70)}");
+            U32(raw, 0x70, 0);
         }
 
-        if (U16(raw, 0x74) != 0 && !run.Has(ReadOnlyCompatFeatures.HugeFile))
+        if (U16(raw, 0x74) != 0 && !run.Has(ReadOnlyCompatFeatures.HugeFile)
+            && Mends($"l_i_blocks_high is {U16(raw, 0x74)} on a volume without huge_file"))
         {
-            Report($"l_i_blocks_high is {U16(raw, 0x74)} on a volume without huge_file");
+            U16(raw, 0x74, 0);
         }
 
-        if (U16(raw, 0x76) != 0 && !run.Superblock.Is64Bit)
+        if (U16(raw, 0x76) != 0 && !run.Superblock.Is64Bit && Mends($"l_i_file_acl_high is {U16(raw, 0x76)} on a volume without 64bit"))
         {
-            Report($"l_i_file_acl_high is {U16(raw, 0x76)} on a volume without 64bit");
+            U16(raw, 0x76, 0);
         }
 
-        if (record.IsDirectory && U32(raw, 0x6C) != 0 && !run.Has(IncompatFeatures.LargeDir))
+        if (record.IsDirectory && U32(raw, 0x6C) != 0 && !run.Has(IncompatFeatures.LargeDir)
+            && Mends($"i_size_high of a directory is {U32(raw, 0x6C)}"))
         {
-            Report($"i_size_high of a directory is {U32(raw, 0x6C)}");
+            U32(raw, 0x6C, 0);
         }
     }
 
     private void CheckFlags()
     {
-        Require(!record.Is(InodeFlags.Imagic) || run.Has(CompatFeatures.ImagicInodes), "the imagic flag is set");
-        bool isIndex = record.Is(InodeFlags.Index);
-        Require(!isIndex || run.Has(CompatFeatures.DirIndex), "the index flag is set on a volume without dir_index");
-        Require(!isIndex || record.IsDirectory, "the index flag is set, and it is no directory");
-        bool isFolded = record.Is(InodeFlags.CaseFold);
-        Require(!isFolded || record.IsDirectory, "the casefold flag is set, and it is no directory");
-        Require(!isFolded || run.Has(IncompatFeatures.CaseFold), "the casefold flag is set on a volume without casefold");
-        Require(!record.Is(InodeFlags.Extents) || run.Has(IncompatFeatures.Extents), "the extents flag is set on a volume without extents");
-        Require(
-            !record.Is(InodeFlags.InlineContents) || run.Has(IncompatFeatures.InlineData), "the inline_data flag is set on a volume without inline_data");
+        Refuse(InodeFlags.Imagic, run.Has(CompatFeatures.ImagicInodes), "the imagic flag is set");
+        Refuse(InodeFlags.Index, run.Has(CompatFeatures.DirIndex), "the index flag is set on a volume without dir_index");
+        Refuse(InodeFlags.Index, record.IsDirectory, "the index flag is set, and it is no directory");
+        Refuse(InodeFlags.CaseFold, record.IsDirectory, "the casefold flag is set, and it is no directory");
+        Refuse(InodeFlags.CaseFold, run.Has(IncompatFeatures.CaseFold), "the casefold flag is set on a volume without casefold");
+        Refuse(InodeFlags.Extents, run.Has(IncompatFeatures.Extents), "the extents flag is set on a volume without extents");
+        if (record.Is(InodeFlags.InlineContents) && !run.Has(IncompatFeatures.InlineData)
+            && Mends("the inline_data flag is set on a volume without inline_data"))
+        {
+            record.Flags &= ~InodeFlags.InlineContents;
+            isRemoved |= !record.IsDirectory && !record.Is(InodeFlags.Extents) && record.Size <= InodeRecord.BlockFieldSize && record.Size > 0;
+        }
+
         bool isSpecial = record.Kind is not (InodeKind.Directory or InodeKind.Regular);
-        bool isFixed = record.Is(InodeFlags.Immutable) || record.Is(InodeFlags.AppendOnly);
-        Require(!isSpecial || !isFixed, "it is no file or directory, and immutable or append-only");
+        Refuse(InodeFlags.Immutable | InodeFlags.AppendOnly, !isSpecial, "it is no file or directory, and immutable or append-only");
+    }
+
+    /// <summary>Tells of flags that must not be set, and clears them.</summary>
+    private void Refuse(InodeFlags flags, bool isAllowed, string found)
+    {
+        if (!isAllowed && record.Is(flags) && Mends(found))
+        {
+            record.Flags &= ~flags;
+        }
     }
 
     private async ValueTask CheckKindAsync()
@@ -196,8 +247,8 @@ internal sealed partial class InodeCheck : IDisposable
                 });
                 break;
             default:
-                Report($"i_mode is 0x{record.Mode:x}");
                 isBad = true;
+                Mends($"i_mode is 0x{record.Mode:x}");
                 await CheckContentsAsync().ConfigureAwait(false);
                 Mark(DirectoryFileType.Unknown);
                 break;
@@ -217,13 +268,11 @@ internal sealed partial class InodeCheck : IDisposable
         }
     }
 
-    private void Require(bool holds, string found)
+    /// <summary>Tells a problem of this inode; true if it is to be put right in the record, which is then stored.</summary>
+    private bool Mends(string found)
     {
-        if (!holds)
-        {
-            Report(found);
-        }
+        bool mends = run.Mends("inode", $"inode {number}", found);
+        isChanged |= mends;
+        return mends;
     }
-
-    private void Report(string found) => run.Log.Problem("inode", $"inode {number}", found);
 }

@@ -19,10 +19,14 @@ internal sealed class InodePass(CheckRun run)
         int count = (int)Math.Min((uint)run.Parallelism, run.Geometry.GroupCount);
         await Workers.RunAsync(run.Scheduler, count, _ => ScanAsync()).ConfigureAwait(false);
         run.Directories.Sort();
-        CheckAttributeReferences();
-        if (_largeFiles > 0 && !run.Has(ReadOnlyCompatFeatures.LargeFile))
+        await CheckAttributeReferencesAsync().ConfigureAwait(false);
+        if (_largeFiles > 0 && !run.Has(ReadOnlyCompatFeatures.LargeFile)
+            && run.Mends("superblock", "offset 1024", "there are files of 2 GiB and more, and feature large_file is not set"))
         {
-            run.Log.Problem("superblock", "offset 1024", "there are files of 2 GiB and more, and feature large_file is not set");
+            run.Superblock.MakeDynamic();
+            FeatureSet features = run.Superblock.Features;
+            run.Superblock.Features = features with { ReadOnlyCompat = features.ReadOnlyCompat | ReadOnlyCompatFeatures.LargeFile };
+            await run.Repair!.WriteSuperblockAsync().ConfigureAwait(false);
         }
     }
 
@@ -115,13 +119,20 @@ internal sealed class InodePass(CheckRun run)
         }
     }
 
-    private void CheckAttributeReferences()
+    private async ValueTask CheckAttributeReferencesAsync()
     {
         foreach ((ulong block, AttributeReferences.BlockCount count) in run.Attributes.Blocks)
         {
-            if (!count.IsBad && count.Stored != count.Seen)
+            if (count.IsBad || count.Stored == count.Seen
+                || !run.Mends("attribute block", $"block {block}", $"h_refcount is {count.Stored}, expected {count.Seen}"))
             {
-                run.Log.Problem("attribute block", $"block {block}", $"h_refcount is {count.Stored}, expected {count.Seen}");
+                continue;
+            }
+
+            using AlignedBuffer buffer = run.Store.Allocate(1);
+            if (await run.Store.ReadAsync(block, 1, buffer.Segment).ConfigureAwait(false))
+            {
+                await AttributeCheck.WriteBlockAsync(run, buffer, block, (uint)count.Seen).ConfigureAwait(false);
             }
         }
     }

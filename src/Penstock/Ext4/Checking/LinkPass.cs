@@ -8,7 +8,7 @@ internal sealed class LinkPass(CheckRun run)
     private const int MaxLinks = 65000;
     private const uint RootInode = 2;
 
-    public void Run()
+    public async ValueTask RunAsync()
     {
         uint perGroup = run.Geometry.InodesPerGroup;
         for (uint group = 0; group < run.Geometry.GroupCount; group++)
@@ -24,7 +24,7 @@ internal sealed class LinkPass(CheckRun run)
                 bool isNamed = inode == RootInode || inode >= run.Geometry.FirstInode;
                 if ((traits & InodeTraits.InUse) != 0 && isNamed && !IsInternal(inode))
                 {
-                    Judge(inode, traits);
+                    await JudgeAsync(inode, traits).ConfigureAwait(false);
                 }
             }
         }
@@ -32,9 +32,10 @@ internal sealed class LinkPass(CheckRun run)
         foreach ((uint inode, ulong stored) in run.Attributes.StoredValues)
         {
             long counted = run.Attributes.ValuesOf(inode);
-            if (counted > 0 && (ulong)counted != stored)
+            if (counted > 0 && (ulong)counted != stored
+                && run.Mends("inode", $"inode {inode}", $"it holds a value with {stored} references, expected {counted}"))
             {
-                run.Log.Problem("inode", $"inode {inode}", $"it holds a value with {stored} references, expected {counted}");
+                await ChangeAsync(inode, record => AttributeValueInode.WriteReferenceCount(record, (ulong)counted)).ConfigureAwait(false);
             }
         }
     }
@@ -47,7 +48,37 @@ internal sealed class LinkPass(CheckRun run)
             || (run.Has(CompatFeatures.HasJournal) && inode == s.JournalInode);
     }
 
-    private void Judge(uint inode, InodeTraits traits)
+    /// <summary>Gives an inode a name in lost+found; one that holds nothing is removed, and so is the value of an attribute that is no more.</summary>
+    private async ValueTask ConnectAsync(uint inode, InodeTraits traits)
+    {
+        using var peek = new InodePeek(run);
+        if (await peek.ReadAsync(inode).ConfigureAwait(false) is not { } record)
+        {
+            return;
+        }
+
+        bool isEmpty = record.IsRegular && record.Size == 0 && record.GetAllocatedBytes(run.BlockSize) == 0;
+        if (isEmpty || (traits & InodeTraits.AttributeValue) != 0)
+        {
+            await run.Repair!.RemoveInodeAsync(inode, record).ConfigureAwait(false);
+        }
+        else
+        {
+            await run.Repair!.LostAndFound.ConnectAsync(inode).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask ChangeAsync(uint inode, Action<InodeRecord> change)
+    {
+        using var peek = new InodePeek(run);
+        if (await peek.ReadAsync(inode).ConfigureAwait(false) is { } record)
+        {
+            change(record);
+            await run.Repair!.WriteInodeAsync(inode, record).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask JudgeAsync(uint inode, InodeTraits traits)
     {
         int stored = run.Inodes.LinksOf(inode);
         int counted = run.Inodes.CountedOf(inode);
@@ -58,16 +89,20 @@ internal sealed class LinkPass(CheckRun run)
 
         if (counted == 0)
         {
-            run.Log.Problem("inode", $"inode {inode}", "no name leads to it");
+            if (run.Mends("inode", $"inode {inode}", "no name leads to it"))
+            {
+                await ConnectAsync(inode, traits).ConfigureAwait(false);
+            }
+
             return;
         }
 
         bool isCountless = (DirectoryFileType)(traits & InodeTraits.KindMask) == DirectoryFileType.Directory && counted > MaxLinks
             && run.Has(ReadOnlyCompatFeatures.DirNlink);
         int expected = isCountless ? 1 : counted;
-        if (stored != expected)
+        if (stored != expected && run.Mends("inode", $"inode {inode}", $"i_links_count is {stored}, expected {expected}"))
         {
-            run.Log.Problem("inode", $"inode {inode}", $"i_links_count is {stored}, expected {expected}");
+            await ChangeAsync(inode, record => record.LinkCount = (ushort)Math.Min(expected, ushort.MaxValue)).ConfigureAwait(false);
         }
     }
 }

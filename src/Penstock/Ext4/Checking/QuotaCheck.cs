@@ -17,13 +17,14 @@ internal sealed class QuotaCheck(CheckRun run)
     private int _wrong;
 
     /// <summary>Before the inode pass: starts the count if there are quotas, and judges the inode numbers.</summary>
-    public static void Start(CheckRun run)
+    public static async ValueTask StartAsync(CheckRun run)
     {
         if (!run.Has(ReadOnlyCompatFeatures.Quota))
         {
             return;
         }
 
+        await ValueTask.CompletedTask.ConfigureAwait(false);
         run.Quotas = new QuotaCount();
         Superblock s = run.Superblock;
         foreach ((uint number, uint reserved) in new[] { (s.UserQuotaInode, 3u), (s.GroupQuotaInode, 4u), (s.ProjectQuotaInode, 0u) })

@@ -1,5 +1,6 @@
 using Penstock.Devices;
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Repairing;
 using Penstock.Mapping;
 
 namespace Penstock.Ext4.Checking;
@@ -11,7 +12,7 @@ internal static class VolumeChecker
     public static async ValueTask<CheckReport> RunAsync(BlockDevice device, CheckOptions options, CancellationToken cancellationToken)
     {
         var log = new ProblemLog(options.MaxProblems);
-        CheckRun? run = await OpenAsync(device, options, log).ConfigureAwait(false);
+        CheckRun? run = await OpenAsync(device, options, log, null).ConfigureAwait(false);
         if (run is null)
         {
             return new CheckReport
@@ -40,35 +41,68 @@ internal static class VolumeChecker
         };
     }
 
+    /// <summary>One round of a repair: the passes up to the first that changes something.</summary>
+    /// <returns>Whether something was changed.</returns>
+    public static async ValueTask<bool> RepairAsync(BlockDevice device, CheckOptions options, Repair repair, CancellationToken cancellationToken)
+    {
+        var log = new ProblemLog(0);
+        CheckRun? run = await OpenAsync(device, options, log, repair).ConfigureAwait(false);
+        if (run is not null && !repair.HasChanged && SuperblockCheck.Run(run) && !repair.HasChanged)
+        {
+            await RunPassesAsync(run, new SummaryPass(run), cancellationToken).ConfigureAwait(false);
+        }
+
+        return repair.HasChanged;
+    }
+
     private static async ValueTask RunPassesAsync(CheckRun run, SummaryPass summary, CancellationToken cancellationToken)
     {
-        new DescriptorCheck(run).Run();
-        await JournalCheck.RunAsync(run).ConfigureAwait(false);
-        QuotaCheck.Start(run);
-        cancellationToken.ThrowIfCancellationRequested();
-        await new InodePass(run).RunAsync().ConfigureAwait(false);
-        cancellationToken.ThrowIfCancellationRequested();
+        Func<ValueTask>[] passes =
+        [
+            () => new DescriptorCheck(run).RunAsync(),
+            () => JournalCheck.RunAsync(run),
+            () => RepairOrphansAsync(run),
+            () => QuotaCheck.StartAsync(run),
+            () => new InodePass(run).RunAsync(),
+            () => CheckSharedAsync(run),
+            () => new DirectoryPass(run).RunAsync(),
+            () => new ConnectionPass(run).RunAsync(),
+            () => new LinkPass(run).RunAsync(),
+            () => run.Repair is { } repair ? new SummaryRepair(run, repair).RunAsync() : summary.RunAsync(),
+            () => OrphanCheck.RunAsync(run),
+            () => new QuotaCheck(run).RunAsync(),
+        ];
+        foreach (Func<ValueTask> pass in passes)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await pass().ConfigureAwait(false);
+            if (run.Repair is { HasChanged: true })
+            {
+                return;
+            }
+        }
+    }
+
+    private static ValueTask RepairOrphansAsync(CheckRun run) =>
+        run.Repair is { } repair ? new OrphanListRepair(run, repair).RunAsync() : ValueTask.CompletedTask;
+
+    private static ValueTask CheckSharedAsync(CheckRun run)
+    {
         if (run.Shared.CountAll() is var shared and > 0 && !run.Has(ReadOnlyCompatFeatures.SharedBlocks))
         {
             run.Log.Problem("block", $"{shared} blocks", "they have more than one owner");
         }
 
-        await new DirectoryPass(run).RunAsync().ConfigureAwait(false);
-        new ConnectionPass(run).Run();
-        new LinkPass(run).Run();
-        cancellationToken.ThrowIfCancellationRequested();
-        await summary.RunAsync().ConfigureAwait(false);
-        await OrphanCheck.RunAsync(run).ConfigureAwait(false);
-        await new QuotaCheck(run).RunAsync().ConfigureAwait(false);
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>The volume as its primary superblock and descriptors tell it, or else a backup; null if it cannot be checked.</summary>
-    private static async ValueTask<CheckRun?> OpenAsync(BlockDevice device, CheckOptions options, ProblemLog log)
+    private static async ValueTask<CheckRun?> OpenAsync(BlockDevice device, CheckOptions options, ProblemLog log, Repair? repair)
     {
         Superblock? primary = await SuperblockSearch.ReadPrimaryAsync(device, log).ConfigureAwait(false);
         if (primary is not null)
         {
-            CheckRun run = Create(device, options, log, primary, null);
+            CheckRun run = Create(device, options, log, primary, null, repair);
             var descriptors = new DescriptorCheck(run);
             await descriptors.ReadAsync().ConfigureAwait(false);
             if (descriptors.ArePlausible())
@@ -77,28 +111,34 @@ internal static class VolumeChecker
             }
 
             log.Note("group descriptors", "primary", "they look wrong: a backup is tried");
-            return await OpenBackupAsync(device, options, log).ConfigureAwait(false) ?? run;
+            return await OpenBackupAsync(device, options, log, repair).ConfigureAwait(false) ?? run;
         }
 
-        return await OpenBackupAsync(device, options, log).ConfigureAwait(false);
+        return await OpenBackupAsync(device, options, log, repair).ConfigureAwait(false);
     }
 
-    private static async ValueTask<CheckRun?> OpenBackupAsync(BlockDevice device, CheckOptions options, ProblemLog log)
+    private static async ValueTask<CheckRun?> OpenBackupAsync(BlockDevice device, CheckOptions options, ProblemLog log, Repair? repair)
     {
         if (await SuperblockSearch.ReadBackupAsync(device).ConfigureAwait(false) is not ({ } backup, var block))
         {
             return null;
         }
 
-        CheckRun run = Create(device, options, log, backup, block);
+        CheckRun run = Create(device, options, log, backup, block, repair);
         await new DescriptorCheck(run).ReadAsync().ConfigureAwait(false);
         return run;
     }
 
-    private static CheckRun Create(BlockDevice device, CheckOptions options, ProblemLog log, Superblock superblock, VolumeBlock? block)
+    private static CheckRun Create(
+        BlockDevice device, CheckOptions options, ProblemLog log, Superblock superblock, VolumeBlock? block, Repair? repair)
     {
         BlockDevice blocks = SubBlockDevice.For(device, superblock.BlockSize);
         var primary = new VolumeBlock(superblock.BlockSize == Superblock.MinBlockSize ? 1u : 0u);
-        return new CheckRun(new VolumeStore(blocks, superblock.BlockSize), superblock, log, options) { SuperblockAt = block ?? primary };
+        var run = new CheckRun(new VolumeStore(blocks, superblock.BlockSize), superblock, log, options)
+        {
+            SuperblockAt = block ?? primary, Repair = repair,
+        };
+        repair?.Attach(run);
+        return run;
     }
 }

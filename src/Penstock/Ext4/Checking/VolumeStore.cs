@@ -33,4 +33,15 @@ internal sealed class VolumeStore(BlockDevice device, int blockSize)
 
         return isWhole;
     }
+
+    /// <summary>Writes blocks.</summary>
+    /// <exception cref="DeviceException">The device refuses.</exception>
+    public async ValueTask WriteAsync(ulong first, IoSegment source)
+    {
+        IoResult result = await device.WriteAsync((long)first * blockSize, source).ConfigureAwait(false);
+        if (result.IsFailed)
+        {
+            throw new DeviceException(result.Fault, device.Name, $"block {first} cannot be written", (long)first * blockSize);
+        }
+    }
 }

@@ -85,6 +85,18 @@ internal sealed partial class Superblock
         set => (CompatField, IncompatField, ReadOnlyCompatField) = (value.Compat, value.Incompat, value.ReadOnlyCompat);
     }
 
+    /// <summary>Gives a volume of revision 0 the fields of revision 1, which features need, with the values that revision 0 stands for.</summary>
+    public void MakeDynamic()
+    {
+        if (Revision >= DynamicRevision)
+        {
+            return;
+        }
+
+        (FirstInodeField, InodeSizeField, Revision) = (FirstRegularInodeOfRevision0, InodeSizeOfRevision0, DynamicRevision);
+        Features = default;
+    }
+
     public bool Has(CompatFeatures feature) => Features.Has(feature);
 
     public bool Has(IncompatFeatures feature) => Features.Has(feature);

@@ -1,0 +1,261 @@
+using Penstock.Devices;
+using Penstock.Memory;
+
+namespace Penstock.Ext4.Repairing;
+
+/// <summary>
+/// The one way in which a repair writes. What is written stays in memory, where every later read sees it, until <see cref="CommitAsync"/>: the old
+/// contents go to the undo file and are durable there before the first of them is overwritten. What is not committed was never there.
+/// </summary>
+/// <remarks>It does not own the device under it.</remarks>
+internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inner.Name, inner)
+{
+    /// <summary>Bytes of a unit: what is held, saved and written together.</summary>
+    public const int UnitSize = 4096;
+
+    private readonly SortedDictionary<long, byte[]> _units = [];
+
+    public override string Description => $"{Inner.Description}; writes are held back";
+
+    public override bool IsReadOnly => false;
+
+    public override bool CanDiscard => false;
+
+    /// <summary>Bytes held back.</summary>
+    public long HeldBytes
+    {
+        get
+        {
+            lock (_units)
+            {
+                return (long)_units.Count * UnitSize;
+            }
+        }
+    }
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Forgets what is held.</summary>
+    public void Drop()
+    {
+        lock (_units)
+        {
+            _units.Clear();
+        }
+    }
+
+    /// <summary>Writes what is held to the device, and holds nothing afterwards.</summary>
+    /// <param name="undo">Where the old contents go; null if nobody wants them.</param>
+    /// <exception cref="DeviceException">The device refuses; what it has by then can be repaired again, or undone.</exception>
+    public async ValueTask CommitAsync(UndoFile? undo)
+    {
+        var changed = new List<(long Unit, byte[] Bytes)>();
+        using var buffer = new AlignedBuffer(UnitSize, Math.Max(4096, Inner.MemoryAlignment));
+        foreach ((long unit, byte[] bytes) in _units)
+        {
+            await ReadUnitAsync(unit, buffer).ConfigureAwait(false);
+            if (buffer.GetSpan()[..LengthOf(unit)].SequenceEqual(bytes.AsSpan(0, LengthOf(unit))))
+            {
+                continue;
+            }
+
+            changed.Add((unit, bytes));
+            if (undo is not null)
+            {
+                await undo.SaveAsync(unit, buffer.Memory[..LengthOf(unit)]).ConfigureAwait(false);
+            }
+        }
+
+        if (changed.Count > 0)
+        {
+            if (undo is not null)
+            {
+                await undo.SealAsync().ConfigureAwait(false);
+            }
+
+            await WriteAllAsync(changed, buffer).ConfigureAwait(false);
+        }
+
+        Drop();
+    }
+
+    protected override void SubmitChecked(DeviceRequest request) => Scheduler.Start(() => ServeAsync(request));
+
+    /// <summary>The primary superblock, which says that the volume is sound, lies in the first unit: it goes last, behind a flush.</summary>
+    private async ValueTask WriteAllAsync(List<(long Unit, byte[] Bytes)> changed, AlignedBuffer buffer)
+    {
+        foreach ((long unit, byte[] bytes) in changed)
+        {
+            if (unit > 0)
+            {
+                await WriteUnitAsync(unit, bytes, buffer).ConfigureAwait(false);
+            }
+        }
+
+        await FlushInnerAsync().ConfigureAwait(false);
+        if (changed[0].Unit == 0)
+        {
+            await WriteUnitAsync(0, changed[0].Bytes, buffer).ConfigureAwait(false);
+            await FlushInnerAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task ServeAsync(DeviceRequest request)
+    {
+        IoResult result = request.Operation switch
+        {
+            DeviceOperation.Read => await ReadAllAsync(request).ConfigureAwait(false),
+            DeviceOperation.Write or DeviceOperation.WriteThrough => await HoldAllAsync(request).ConfigureAwait(false),
+            DeviceOperation.WriteZeroes => await HoldZeroesAsync(request).ConfigureAwait(false),
+            _ => IoResult.Transferred(request.Length),
+        };
+        request.Complete(result);
+    }
+
+    private async ValueTask<IoResult> ReadAllAsync(DeviceRequest request)
+    {
+        long offset = request.Offset;
+        for (int i = 0; i < request.Segments.Length; i++)
+        {
+            IoSegment segment = request.Segments[i];
+            IoResult read = await Inner.ReadAsync(offset, segment).ConfigureAwait(false);
+            long length = Overlay(offset, segment, read.IsFailed ? read.Bytes : segment.Length);
+            if (length < segment.Length)
+            {
+                return new IoResult(offset + length - request.Offset, read.Fault);
+            }
+
+            offset += segment.Length;
+        }
+
+        return IoResult.Transferred(request.Length);
+    }
+
+    /// <summary>Puts what is held over what was read; returns how many bytes from the start are good, which may be more than were read.</summary>
+    private long Overlay(long offset, IoSegment segment, long good)
+    {
+        lock (_units)
+        {
+            if (_units.Count == 0)
+            {
+                return good;
+            }
+
+            long end = offset + segment.Length;
+            for (long unit = offset / UnitSize; unit * UnitSize < end; unit++)
+            {
+                if (_units.TryGetValue(unit, out byte[]? bytes))
+                {
+                    long from = Math.Max(offset, unit * UnitSize);
+                    long to = Math.Min(end, (unit + 1) * UnitSize);
+                    bytes.AsSpan((int)(from - (unit * UnitSize)), (int)(to - from)).CopyTo(segment.Bytes[(int)(from - offset)..]);
+                    good = good >= from - offset ? Math.Max(good, to - offset) : good;
+                }
+            }
+        }
+
+        return good;
+    }
+
+    private async ValueTask<IoResult> HoldAllAsync(DeviceRequest request)
+    {
+        long offset = request.Offset;
+        for (int i = 0; i < request.Segments.Length; i++)
+        {
+            IoSegment segment = request.Segments[i];
+            IoFault fault = await HoldAsync(offset, segment.Length, segment).ConfigureAwait(false);
+            if (fault != IoFault.None)
+            {
+                return new IoResult(offset - request.Offset, fault);
+            }
+
+            offset += segment.Length;
+        }
+
+        return IoResult.Transferred(request.Length);
+    }
+
+    private async ValueTask<IoResult> HoldZeroesAsync(DeviceRequest request)
+    {
+        IoFault fault = await HoldAsync(request.Offset, request.Length, null).ConfigureAwait(false);
+        return fault == IoFault.None ? IoResult.Transferred(request.Length) : IoResult.Failed(fault);
+    }
+
+    /// <summary>Holds bytes, or zeros where there is no source.</summary>
+    private async ValueTask<IoFault> HoldAsync(long offset, long length, IoSegment? source)
+    {
+        using var buffer = new AlignedBuffer(UnitSize, Math.Max(4096, Inner.MemoryAlignment));
+        long end = offset + length;
+        for (long unit = offset / UnitSize; unit * UnitSize < end; unit++)
+        {
+            long from = Math.Max(offset, unit * UnitSize);
+            long to = Math.Min(end, (unit * UnitSize) + LengthOf(unit));
+            if (to - from < LengthOf(unit) && !IsHeld(unit))
+            {
+                IoFault fault = await ReadUnitAsync(unit, buffer).ConfigureAwait(false);
+                if (fault != IoFault.None)
+                {
+                    return fault;
+                }
+            }
+
+            Span<byte> target = Hold(unit, buffer.GetSpan()).AsSpan((int)(from - (unit * UnitSize)), (int)(to - from));
+            if (source is { } bytes)
+            {
+                bytes.Bytes.Slice((int)(from - offset), target.Length).CopyTo(target);
+            }
+            else
+            {
+                target.Clear();
+            }
+        }
+
+        return IoFault.None;
+    }
+
+    private bool IsHeld(long unit)
+    {
+        lock (_units)
+        {
+            return _units.ContainsKey(unit);
+        }
+    }
+
+    private byte[] Hold(long unit, ReadOnlySpan<byte> before)
+    {
+        lock (_units)
+        {
+            if (!_units.TryGetValue(unit, out byte[]? held))
+            {
+                _units.Add(unit, held = before.ToArray());
+            }
+
+            return held;
+        }
+    }
+
+    private int LengthOf(long unit) => (int)Math.Min(UnitSize, Length - (unit * UnitSize));
+
+    private async ValueTask<IoFault> ReadUnitAsync(long unit, AlignedBuffer buffer)
+    {
+        IoResult result = await Inner.ReadAsync(unit * UnitSize, buffer.Segment.Slice(0, LengthOf(unit))).ConfigureAwait(false);
+        return result.Fault;
+    }
+
+    private async ValueTask WriteUnitAsync(long unit, byte[] bytes, AlignedBuffer buffer)
+    {
+        bytes.CopyTo(buffer.GetSpan());
+        IoResult result = await Inner.WriteAsync(unit * UnitSize, buffer.Segment.Slice(0, LengthOf(unit))).ConfigureAwait(false);
+        Require(result, unit * UnitSize);
+    }
+
+    private async ValueTask FlushInnerAsync() => Require(await Inner.FlushAsync().ConfigureAwait(false), -1);
+
+    private void Require(IoResult result, long offset)
+    {
+        if (result.IsFailed)
+        {
+            throw new DeviceException(result.Fault, Name, "a repair cannot be written", offset);
+        }
+    }
+}
