@@ -8,7 +8,7 @@ internal sealed class PageWaiter : IValueTaskSource
 {
     private static readonly Pool<PageWaiter> s_pool = new(() => new PageWaiter());
 
-    private ManualResetValueTaskSourceCore<bool> _core;
+    private CompletionCore<bool> _core;
     private Scheduler? _scheduler;
 
     private PageWaiter()
@@ -47,6 +47,12 @@ internal sealed class PageWaiter : IValueTaskSource
 
     ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
 
-    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, ValueTaskSourceOnCompletedFlags.None);
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        Scheduler scheduler = _scheduler!;
+        if (!_core.TryAwait(continuation, state, token))
+        {
+            scheduler.Post(continuation, state);
+        }
+    }
 }

@@ -19,7 +19,7 @@ internal sealed class DeviceRequest : IValueTaskSource<IoResult>
 
     private IoSegment[] _segments = new IoSegment[8];
     private int _segmentCount;
-    private ManualResetValueTaskSourceCore<IoResult> _core;
+    private CompletionCore<IoResult> _core;
     private IDeviceRequestOwner? _owner;
     private int _isSubmitted;
 
@@ -166,6 +166,12 @@ internal sealed class DeviceRequest : IValueTaskSource<IoResult>
     ValueTaskSourceStatus IValueTaskSource<IoResult>.GetStatus(short token) => _core.GetStatus(token);
 
     void IValueTaskSource<IoResult>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, ValueTaskSourceOnCompletedFlags.None);
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        Scheduler scheduler = Device!.Scheduler;
+        if (!_core.TryAwait(continuation, state, token))
+        {
+            scheduler.Post(continuation, state);
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Penstock.Execution;
 
 namespace Penstock.Devices;
@@ -36,6 +37,7 @@ internal sealed class DrainGate(Scheduler scheduler)
     }
 
     /// <summary>Closes the gate and waits until it is empty; false if somebody closed it before.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public async ValueTask<bool> CloseAsync()
     {
         PooledCompletion<bool> drained = PooledCompletion<bool>.Rent(scheduler);

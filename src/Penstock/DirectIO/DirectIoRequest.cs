@@ -26,7 +26,7 @@ internal sealed class DirectIoRequest : IDeviceRequestOwner, IValueTaskSource<Io
     private readonly object _latch = new();
     private readonly List<(long Start, long Length)> _zeroRanges = [];
     private readonly List<BlockRun> _unwrittenRuns = [];
-    private ManualResetValueTaskSourceCore<IoResult> _core;
+    private CompletionCore<IoResult> _core;
     private BlockDevice? _device;
     private SegmentList? _memory;
     private DeviceOperation _operation;
@@ -178,8 +178,14 @@ internal sealed class DirectIoRequest : IDeviceRequestOwner, IValueTaskSource<Io
     ValueTaskSourceStatus IValueTaskSource<IoResult>.GetStatus(short token) => _core.GetStatus(token);
 
     void IValueTaskSource<IoResult>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, ValueTaskSourceOnCompletedFlags.None);
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        Scheduler scheduler = _device!.Scheduler;
+        if (!_core.TryAwait(continuation, state, token))
+        {
+            scheduler.Post(continuation, state);
+        }
+    }
 
     private static long HeadOf(DeviceRequest request) =>
         request.Segments[0].Address == ZeroMemory.Segment(1).Address ? request.Segments[0].Length : 0;

@@ -7,7 +7,7 @@ namespace Penstock.Execution;
 internal abstract class PooledBox<T> : IValueTaskSource<T>, IValueTaskSource
 {
     private readonly Action _moveNext;
-    private ManualResetValueTaskSourceCore<T> _core;
+    private CompletionCore<T> _core;
     private ExecutionContext? _context;
 
     protected PooledBox() => _moveNext = Move;
@@ -46,16 +46,31 @@ internal abstract class PooledBox<T> : IValueTaskSource<T>, IValueTaskSource
     ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
 
     void IValueTaskSource<T>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, flags);
+        Await(continuation, state, token, flags);
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, flags);
+        Await(continuation, state, token, flags);
 
     protected abstract void MoveNext();
 
     protected abstract void Clear();
 
     protected abstract void ReturnToPool();
+
+    /// <summary>Where the method has ended meanwhile, the continuation runs here and now, as if it had ended a moment before it was looked at.</summary>
+    private void Await(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) != 0 && SynchronizationContext.Current is { } context)
+        {
+            (Action<object?> inner, object? innerState) = (continuation, state);
+            (continuation, state) = (_ => context.Post(inner.Invoke, innerState), null);
+        }
+
+        if (!_core.TryAwait(continuation, state, token))
+        {
+            continuation(state);
+        }
+    }
 
     private void Move()
     {

@@ -10,7 +10,7 @@ internal sealed class PooledCompletion<T> : IValueTaskSource<T>, IValueTaskSourc
 {
     private static readonly Pool<PooledCompletion<T>> s_pool = new(() => new PooledCompletion<T>());
 
-    private ManualResetValueTaskSourceCore<T> _core;
+    private CompletionCore<T> _core;
     private Scheduler? _scheduler;
     private T? _result;
 
@@ -54,10 +54,19 @@ internal sealed class PooledCompletion<T> : IValueTaskSource<T>, IValueTaskSourc
     ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
 
     void IValueTaskSource<T>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, ValueTaskSourceOnCompletedFlags.None);
+        Await(continuation, state, token);
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, ValueTaskSourceOnCompletedFlags.None);
+        Await(continuation, state, token);
+
+    private void Await(Action<object?> continuation, object? state, short token)
+    {
+        Scheduler scheduler = _scheduler!;
+        if (!_core.TryAwait(continuation, state, token))
+        {
+            scheduler.Post(continuation, state);
+        }
+    }
 
     private void Resume()
     {

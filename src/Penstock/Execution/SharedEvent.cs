@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 
 namespace Penstock.Execution;
@@ -13,6 +14,7 @@ internal sealed class SharedEvent(Scheduler scheduler)
     private bool _hasHappened;
 
     /// <summary>Waits for the event; at once if it has happened. Each waiter meets the exception that it failed with.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     public async ValueTask WaitAsync()
     {
         PooledCompletion<Exception?>? waiter = null;

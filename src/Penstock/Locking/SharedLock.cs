@@ -234,7 +234,7 @@ internal sealed class SharedLock(Scheduler scheduler, LockRank rank, ulong order
     {
         private static readonly Pool<Waiter> s_pool = new(() => new Waiter());
 
-        private ManualResetValueTaskSourceCore<bool> _core;
+        private CompletionCore<bool> _core;
         private Scheduler? _scheduler;
 
         public Waiter? Next { get; set; }
@@ -262,7 +262,13 @@ internal sealed class SharedLock(Scheduler scheduler, LockRank rank, ulong order
 
         ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
 
-        void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-            _core.OnCompleted(continuation, state, token, ValueTaskSourceOnCompletedFlags.None);
+        void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+        {
+            Scheduler scheduler = _scheduler!;
+            if (!_core.TryAwait(continuation, state, token))
+            {
+                scheduler.Post(continuation, state);
+            }
+        }
     }
 }
