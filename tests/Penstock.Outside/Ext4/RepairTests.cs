@@ -8,35 +8,21 @@ namespace Penstock.Outside.Ext4;
 /// </summary>
 public sealed class RepairTests : IDisposable
 {
-    private const int Seeds = 25;
+    private const int Seeds = 15;
     private const int LongSeeds = 1000;
 
     /// <summary>Volumes that are not made clean, and why; the test fails for one that is in vain here.</summary>
     private static readonly Dictionary<string, string> s_notReached = new(StringComparer.Ordinal)
     {
         ["f_ext_journal"] = "its journal is on a device that is not there: e2fsck -fy gives up as well",
-        ["f_bad_local_jnl"] = "a damaged journal is not repaired yet",
-        ["f_badcluster"] = "blocks with several owners are not separated yet",
-        ["f_badjourblks"] = "a damaged journal is not repaired yet",
-        ["f_bbfile"] = "blocks with several owners are not separated yet",
-        ["f_clear_orphan_file"] = "the orphan file is not repaired yet",
-        ["f_cloneblock_alloc_error"] = "blocks with several owners are not separated yet",
-        ["f_del_dup_quota"] = "blocks with several owners are not separated yet",
-        ["f_dup2"] = "blocks with several owners are not separated yet",
-        ["f_dup_ba"] = "blocks with several owners are not separated yet",
-        ["f_dupsuper"] = "blocks with several owners are not separated yet",
-        ["f_ea_inode_fast_symlink"] = "blocks with several owners are not separated yet",
-        ["f_extents2"] = "blocks with several owners are not separated yet",
-        ["f_illibitmap"] = "damaged group descriptors are not repaired yet",
-        ["f_illitable_flexbg"] = "damaged group descriptors are not repaired yet",
-        ["f_ind_inode_collision"] = "blocks with several owners are not separated yet",
-        ["f_journal"] = "a damaged journal is not repaired yet",
-        ["f_miss_journal"] = "a damaged journal is not repaired yet",
-        ["f_overfsblks"] = "damaged group descriptors are not repaired yet",
-        ["f_quota_deallocate_inode"] = "quota files are not repaired yet",
-        ["f_quota_invalid_inum"] = "quota files are not repaired yet",
-        ["f_zero_group"] = "damaged group descriptors are not repaired yet",
-        ["j_corrupt_sb_magic"] = "a damaged journal is not repaired yet",
+        ["f_ea_inode_fast_symlink"] = "it is sound: e2fsck 1.47.0 knows no short link with an attribute in an inode of its own, and destroys it",
+    };
+
+    /// <summary>Volumes whose journal waits for recovery: they are left alone until it has been replayed.</summary>
+    private static readonly HashSet<string> s_waiting = new(StringComparer.Ordinal)
+    {
+        "f_clear_orphan_file", "f_jnl_32bit", "f_journal", "j_corrupt_commit_tid", "j_corrupt_descr_tid", "j_corrupt_revoke_block",
+        "j_corrupt_revoke_rcount", "j_recover_csum2_32bit", "j_recover_csum3_64bit",
     };
 
     private readonly ScratchFolder scratch = new();
@@ -57,6 +43,14 @@ public sealed class RepairTests : IDisposable
         string before = OutsideProgram.Run("sha256sum", image);
         string undo = scratch["v.undo"];
         CheckReport report = await RepairAsync(image, undo);
+        if (s_waiting.Contains(volume))
+        {
+            Assert.Contains(report.Problems, p => p.Structure == "journal" && p.Description.StartsWith("it waits", StringComparison.Ordinal));
+            Assert.Equal(CheckVerdict.ErrorsLeft, report.Verdict);
+            Assert.Equal(before, OutsideProgram.Run("sha256sum", image));
+            return;
+        }
+
         (int code, string output) = Script.TryRun(scratch.Root, $"e2fsck -fn {image}", 30);
         string told = $"{report.Verdict}, e2fsck {code}: {CheckTests.Shorten(output)}\n{string.Join('\n', report.Problems)}";
         Assert.True((code == 0) != s_notReached.ContainsKey(volume), told);
@@ -81,7 +75,7 @@ public sealed class RepairTests : IDisposable
 
     [Theory]
     [MemberData(nameof(FeatureSets))]
-    public async Task Says_of_fresh_damage_what_e2fsck_says_of_the_repaired_volume(string features)
+    public async Task Makes_fresh_damage_clean(string features)
     {
         string image = CheckTests.MakeVolume(scratch, features);
         VolumeMutation mutation = await VolumeMutation.OpenAsync(image);
@@ -96,13 +90,14 @@ public sealed class RepairTests : IDisposable
             mutation.Undo();
             CheckReport ours = await RepairAsync(copy, undo: null);
             (int code, string output) = Script.TryRun(scratch.Root, $"e2fsck -fn {copy}", 20);
-            if (code is 0 or 4 or 12 && (code == 0) != (ours.Verdict is CheckVerdict.Clean or CheckVerdict.Repaired))
+            bool isClean = code == 0 && ours.Verdict is (CheckVerdict.Clean or CheckVerdict.Repaired);
+            if (!isClean && CanBeMadeClean(image, mutation, seed))
             {
                 failures.Add($"seed {seed}: {damage}\n  e2fsck {code}: {CheckTests.Shorten(output)}\n  ours {ours.Verdict}: {string.Join(" | ", ours.Problems.TakeLast(5))}");
             }
         }
 
-        Assert.True(failures.Count == 0, $"{features}: {failures.Count} differ\n{string.Join('\n', failures)}");
+        Assert.True(failures.Count == 0, $"{features}: {failures.Count} are left\n{string.Join('\n', failures)}");
     }
 
     [Fact]
@@ -131,4 +126,15 @@ public sealed class RepairTests : IDisposable
 
     private static async Task<CheckReport> RepairAsync(string image, string? undo) =>
         await VolumeCheck.RepairAsync(image, new CheckOptions { UndoFile = undo }).AsTask().WaitAsync(TimeSpan.FromSeconds(60));
+
+    /// <summary>Whether e2fsck itself makes the same damage good.</summary>
+    private bool CanBeMadeClean(string image, VolumeMutation mutation, int seed)
+    {
+        string theirs = scratch["theirs.img"];
+        mutation.Damage(seed);
+        File.Copy(image, theirs, overwrite: true);
+        mutation.Undo();
+        (int code, _) = Script.TryRun(scratch.Root, $"e2fsck -fy {theirs} > /dev/null 2>&1 || true; e2fsck -fn {theirs}", 40);
+        return code == 0;
+    }
 }

@@ -43,13 +43,19 @@ internal sealed class ContentTally(CheckRun run)
     /// <summary>Collects the blocks of the map itself.</summary>
     public List<ulong>? MapBlocks { get; set; }
 
+    /// <summary>Whether a block of the map itself has another owner: what lies below it was not added.</summary>
+    public bool HasSharedMap { get; private set; }
+
+    /// <summary>Whether a silent walk has left out a part whose map lies on the volume's own structures.</summary>
+    public bool HasDropped { get; private set; }
+
     /// <summary>Only to collect: claims nothing, and whoever walks says nothing.</summary>
     public bool IsSilent { get; init; }
 
     public void Start()
     {
         (LastBlock, LastWritten, Clusters, Blocks) = (-1, -1, 0, 0);
-        (Runs, MapBlocks) = (null, null);
+        (Runs, MapBlocks, HasSharedMap, HasDropped) = (null, null, false, false);
         _seen?.Clear();
         (IsShared, IsMisaligned, HitsMetadata, _hasLast, Places, MayHoldMetadata) = (false, false, false, false, null, false);
     }
@@ -94,6 +100,13 @@ internal sealed class ContentTally(CheckRun run)
     {
         if (IsSilent)
         {
+            // What lies there was never a block of this map.
+            if (run.Metadata.Contains(volume))
+            {
+                HasDropped = true;
+                return false;
+            }
+
             // What it claims would show a loop; here it must be seen by itself.
             bool isFirst = (_seen ??= []).Add(volume) && _seen.Count < FileMap.MaxRuns;
             if (isFirst)
@@ -110,6 +123,7 @@ internal sealed class ContentTally(CheckRun run)
         Claim(volume, 1);
         bool isNew = !IsShared;
         IsShared |= wasShared;
+        HasSharedMap |= !isNew;
         if (isNew)
         {
             MapBlocks?.Add(volume);

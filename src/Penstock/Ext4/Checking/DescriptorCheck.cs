@@ -1,4 +1,5 @@
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Repairing;
 using Penstock.Mapping;
 
 namespace Penstock.Ext4.Checking;
@@ -64,9 +65,9 @@ internal sealed class DescriptorCheck(CheckRun run)
         {
             ref GroupDescriptor d = ref run.Descriptors[number];
             CheckCounts(ref d, number);
-            Claim(number, d.InodeTable, tableBlocks, "inode table");
-            Claim(number, d.BlockBitmap, 1, "block bitmap");
-            Claim(number, d.InodeBitmap, 1, "inode bitmap");
+            Claim(number, d.InodeTable, tableBlocks, GroupPart.InodeTable, "inode table");
+            Claim(number, d.BlockBitmap, 1, GroupPart.BlockBitmap, "block bitmap");
+            Claim(number, d.InodeBitmap, 1, GroupPart.InodeBitmap, "inode bitmap");
         }
 
         // What the metadata takes is in use, cluster by cluster.
@@ -186,16 +187,18 @@ internal sealed class DescriptorCheck(CheckRun run)
         return first.Value >= begin && first.Value + count <= begin + run.Geometry.BlocksIn(group);
     }
 
-    private void Claim(uint number, VolumeBlock first, ulong count, string what)
+    private void Claim(uint number, VolumeBlock first, ulong count, GroupPart part, string what)
     {
         if (!IsInside(number, first, count))
         {
+            run.Repair?.Lost.Add((number, part));
             run.Log.Problem(Structure, $"group {number}", $"its {what} is at block {first.Value}, where it cannot be");
             return;
         }
 
         if (!run.Metadata.Add(first.Value, count))
         {
+            run.Repair?.Lost.Add((number, part));
             run.Log.Problem(Structure, $"group {number}", $"its {what} at block {first.Value} lies on another structure of the volume");
         }
     }

@@ -27,7 +27,7 @@ internal sealed class DirectoryPass(CheckRun run)
         while (true)
         {
             int begin = Interlocked.Add(ref _next, DirectoriesAtOnce) - DirectoriesAtOnce;
-            if (begin >= run.Directories.Count)
+            if (begin >= run.Directories.Count || run.Repair is { IsFull: true })
             {
                 return;
             }

@@ -11,12 +11,17 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
     /// <summary>Deeper than any kernel makes one; e2fsck reads a little deeper than five.</summary>
     private const int MaxLevels = 12;
 
+    private const int MostFaults = 100;
+
     private readonly AlignedBuffer?[] _levels = new AlignedBuffer?[MaxLevels];
     private readonly byte[] _root = new byte[InodeRecord.BlockFieldSize];
     private uint _inode;
     private uint _seed;
     private bool _isDirectory;
     private ulong _next;
+
+    /// <summary>In a repair: what the last walk met, for who decides what becomes of it.</summary>
+    public List<(string Structure, string Place, string Found)> Faults { get; } = [];
 
     /// <summary>Whether the last walk met something wrong.</summary>
     public bool HasFault { get; private set; }
@@ -47,6 +52,7 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
     {
         (_inode, _isDirectory, _next) = (inode, record.IsDirectory, 0);
         (HasFault, IsRootDamaged) = (false, false);
+        Faults.Clear();
         _seed = run.Checksum.IsUsed ? run.Checksum.SeedOf(new InodeNumber(inode), record.Generation) : 0;
         record.BlockField.CopyTo(_root);
         if (!IsHeader(_root))
@@ -187,9 +193,13 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
     private void Report(string structure, string place, string found)
     {
         HasFault = true;
-        if (!tally.IsSilent)
+        if (run.Repair is null)
         {
-            run.Mends(structure, place, found);
+            run.Log.Problem(structure, place, found);
+        }
+        else if (!tally.IsSilent && Faults.Count < MostFaults)
+        {
+            Faults.Add((structure, place, found));
         }
     }
 }

@@ -8,6 +8,7 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
 {
     private const int DirectCount = 12;
     private const int Levels = 3;
+    private const int MostFaults = 100;
 
     private readonly AlignedBuffer?[] _levels = new AlignedBuffer?[Levels];
     private readonly byte[] _root = new byte[InodeRecord.BlockFieldSize];
@@ -15,6 +16,9 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
     private ulong _runFile;
     private ulong _runVolume;
     private ulong _runLength;
+
+    /// <summary>In a repair: what the last walk met, for who decides what becomes of it.</summary>
+    public List<(string Structure, string Place, string Found)> Faults { get; } = [];
 
     /// <summary>Whether the last walk met something wrong.</summary>
     public bool HasFault { get; private set; }
@@ -30,6 +34,7 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
     public async ValueTask RunAsync(InodeRecord record, uint inode)
     {
         (_inode, HasFault) = (inode, false);
+        Faults.Clear();
         record.BlockField.CopyTo(_root);
         AddAll(_root.AsSpan(0, DirectCount * 4), 0);
         ulong perBlock = (ulong)run.BlockSize / 4;
@@ -129,9 +134,13 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
     private void Report(string structure, string place, string found)
     {
         HasFault = true;
-        if (!tally.IsSilent)
+        if (run.Repair is null)
         {
-            run.Mends(structure, place, found);
+            run.Log.Problem(structure, place, found);
+        }
+        else if (!tally.IsSilent && Faults.Count < MostFaults)
+        {
+            Faults.Add((structure, place, found));
         }
     }
 }

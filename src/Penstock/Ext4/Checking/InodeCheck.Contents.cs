@@ -31,6 +31,7 @@ internal sealed partial class InodeCheck
         else if (!IsFastLink)
         {
             await CheckMapAsync().ConfigureAwait(false);
+            await CheckMapKindAsync().ConfigureAwait(false);
             CheckSize();
         }
 
@@ -122,6 +123,11 @@ internal sealed partial class InodeCheck
             await WalkIndirectAsync().ConfigureAwait(false);
         }
 
+        if (run.Repair is { } repair && tally.IsMisaligned)
+        {
+            repair.Misaligned.Add(number);
+        }
+
         if (run.Repair is null)
         {
             Tell(tally.IsMisaligned, "blocks share a cluster against the rules of bigalloc");
@@ -129,18 +135,26 @@ internal sealed partial class InodeCheck
         }
     }
 
+    /// <summary>With bigalloc only extents map the blocks of files.</summary>
+    private async ValueTask CheckMapKindAsync()
+    {
+        bool isWrong = run.Geometry.LogClusterRatio > 0 && !record.Is(InodeFlags.Extents) && record.BlockField.ContainsAnyExcept((byte)0)
+            && (number == RootInode || number >= run.Geometry.FirstInode) && !IsSpecial(number);
+        if (isWrong && run.Has(IncompatFeatures.Extents) && !IsPutOff && Mends("it has a block map, on a volume with bigalloc"))
+        {
+            record.Flags |= InodeFlags.Extents;
+            await StoreMapAsync().ConfigureAwait(false);
+        }
+    }
+
     private async ValueTask WalkExtentsAsync()
     {
         Collect();
         await extents.RunAsync(record, number).ConfigureAwait(false);
-        isChanged |= extents.HasFault && run.Repair is not null;
-        if (extents.IsRootDamaged && run.Repair is not null)
+        if (extents.HasFault && run.Repair is not null)
         {
-            isRemoved = true;
-        }
-        else if (extents.HasFault)
-        {
-            await StoreMapAsync().ConfigureAwait(false);
+            isRemoved |= extents.IsRootDamaged;
+            await MendMapAsync(extents.Faults).ConfigureAwait(false);
         }
     }
 
@@ -148,8 +162,26 @@ internal sealed partial class InodeCheck
     {
         Collect();
         await indirect.RunAsync(record, number).ConfigureAwait(false);
-        isChanged |= indirect.HasFault && run.Repair is not null;
-        if (indirect.HasFault)
+        if (indirect.HasFault && run.Repair is not null)
+        {
+            await MendMapAsync(indirect.Faults).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A map whose own blocks have other owners is made anew when it gets blocks of its own; any other is, now.</summary>
+    private async ValueTask MendMapAsync(List<(string Structure, string Place, string Found)> faults)
+    {
+        if (tally.HasSharedMap)
+        {
+            return;
+        }
+
+        foreach ((string structure, string place, string found) in faults)
+        {
+            isChanged |= run.Mends(structure, place, found);
+        }
+
+        if (!isRemoved)
         {
             await StoreMapAsync().ConfigureAwait(false);
         }
@@ -168,7 +200,7 @@ internal sealed partial class InodeCheck
 
     private async ValueTask StoreMapAsync()
     {
-        if (run.Repair is { } repair && !tally.IsShared && runs.Count < FileMap.MaxRuns)
+        if (run.Repair is { } repair && runs.Count < FileMap.MaxRuns)
         {
             var map = new FileMap(run, repair, number);
             map.Take([.. runs], [.. mapBlocks]);
@@ -212,7 +244,7 @@ internal sealed partial class InodeCheck
     }
 
     /// <summary>Whether a repair first has to give the inode blocks of its own: what it adds up to is known only then.</summary>
-    private bool IsPutOff => run.Repair is not null && (tally.IsShared || isRemoved);
+    private bool IsPutOff => run.Repair is not null && (tally.HasSharedMap || tally.IsMisaligned || isRemoved);
 
     private void CheckDirectorySize(ulong size)
     {

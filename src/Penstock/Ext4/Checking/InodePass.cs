@@ -39,9 +39,14 @@ internal sealed class InodePass(CheckRun run)
         while (true)
         {
             int group = Interlocked.Increment(ref _nextGroup);
-            if (group >= run.Geometry.GroupCount)
+            if (group >= run.Geometry.GroupCount || run.Repair is { IsFull: true })
             {
                 break;
+            }
+
+            if (run.Repair?.IsTableLost((uint)group) is true)
+            {
+                continue;
             }
 
             uint inodes = run.InodesToScan((uint)group);

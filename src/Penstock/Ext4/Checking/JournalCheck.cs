@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Repairing;
 using Penstock.Journal.Format;
 
 namespace Penstock.Ext4.Checking;
@@ -20,12 +21,15 @@ internal static class JournalCheck
         {
             if (s.Has(IncompatFeatures.NeedsRecovery))
             {
-                run.Log.Problem("superblock", "offset 1024", "feature needs_recovery is set, and there is no journal");
+                if (run.Mends("superblock", "offset 1024", "feature needs_recovery is set, and there is no journal"))
+                {
+                    await new JournalRepair(run, run.Repair!).DropRecoveryAsync().ConfigureAwait(false);
+                }
             }
 
             if (s.JournalInode != 0 || s.JournalDevice != 0)
             {
-                run.Log.Problem("superblock", "offset 1024", "there is a journal, and feature has_journal is not set");
+                await DropAsync(run, "superblock", "offset 1024", "there is a journal, and feature has_journal is not set").ConfigureAwait(false);
             }
 
             return;
@@ -47,7 +51,7 @@ internal static class JournalCheck
         ulong blocks = inode is null ? 0 : inode.Size / (ulong)run.BlockSize;
         if (inode is null || inode.LinkCount == 0 || !inode.IsRegular || blocks < JournalSuperblock.MinBlocks)
         {
-            run.Log.Problem("journal", $"inode {number}", "it is no journal");
+            await DropAsync(run, "journal", $"inode {number}", "it is no journal").ConfigureAwait(false);
             return;
         }
 
@@ -56,17 +60,55 @@ internal static class JournalCheck
         using AlignedBuffer buffer = run.Store.Allocate(1);
         if (first is null || !run.Contains(first.Value) || !await run.Store.ReadAsync(first.Value, 1, buffer.Segment).ConfigureAwait(false))
         {
-            run.Log.Problem("journal", $"inode {number}", "its first block cannot be read");
+            await DropAsync(run, "journal", $"inode {number}", "its first block cannot be read").ConfigureAwait(false);
             return;
         }
 
         if (FindFault(buffer.GetSpan(), run.BlockSize, blocks) is { } fault)
         {
-            run.Log.Problem("journal superblock", $"block {first}", fault);
+            if (run.Mends("journal superblock", $"block {first}", fault))
+            {
+                await new JournalRepair(run, run.Repair!).ResetAsync(first.Value, blocks).ConfigureAwait(false);
+            }
+
             return;
         }
 
         JudgeState(run, buffer.GetSpan(), first.Value);
+        bool waits = Get(buffer.GetSpan(), 0x1C) != 0;
+        if (run.Repair is { } repair && (waits || run.Has(IncompatFeatures.NeedsRecovery)))
+        {
+            await EmptyAsync(run, repair, first.Value, blocks, waits).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A repair has the log replayed first; what still waits after that is given up.</summary>
+    private static async ValueTask EmptyAsync(CheckRun run, Repair repair, ulong first, ulong blocks, bool waits)
+    {
+        if (!repair.State.HasTriedReplay)
+        {
+            repair.AskReplay();
+            return;
+        }
+
+        var journal = new JournalRepair(run, repair);
+        repair.Note("journal", $"block {first}", waits ? "what waits in it cannot be replayed" : "it waits for recovery, and is empty");
+        if (waits)
+        {
+            await journal.ResetAsync(first, blocks).ConfigureAwait(false);
+        }
+        else
+        {
+            await journal.DropRecoveryAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static async ValueTask DropAsync(CheckRun run, string structure, string place, string found)
+    {
+        if (run.Mends(structure, place, found))
+        {
+            await new JournalRepair(run, run.Repair!).DropAsync().ConfigureAwait(false);
+        }
     }
 
     private static void JudgeState(CheckRun run, ReadOnlySpan<byte> block, ulong first)
@@ -82,7 +124,7 @@ internal static class JournalCheck
         }
     }
 
-    private static string? FindFault(ReadOnlySpan<byte> block, int blockSize, ulong available)
+    public static string? FindFault(ReadOnlySpan<byte> block, int blockSize, ulong available)
     {
         uint type = Get(block, 4);
         if (Get(block, 0) != LogBlockHeader.Magic || type is not (JournalSuperblock.Version1 or JournalSuperblock.Version2))

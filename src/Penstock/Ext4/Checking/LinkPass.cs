@@ -13,7 +13,7 @@ internal sealed class LinkPass(CheckRun run)
         uint perGroup = run.Geometry.InodesPerGroup;
         for (uint group = 0; group < run.Geometry.GroupCount; group++)
         {
-            if (run.Inodes.IsGroupEmpty(group))
+            if (run.Inodes.IsGroupEmpty(group) || run.Repair is { IsFull: true })
             {
                 continue;
             }

@@ -1,4 +1,5 @@
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Repairing;
 using static Penstock.Ext4.Format.LittleEndian;
 
 namespace Penstock.Ext4.Checking;
@@ -10,6 +11,8 @@ internal sealed class QuotaCheck(CheckRun run)
     private const int EntriesHeader = 16;
 
     private readonly HashSet<uint> _seen = [];
+    private readonly Dictionary<uint, QuotaEntry> _before = [];
+    private bool _isWrong;
     private List<DirectoryPlace> _places = [];
     private IReadOnlyDictionary<uint, (ulong Inodes, ulong Bytes)> _counted = null!;
     private uint _inode;
@@ -24,14 +27,16 @@ internal sealed class QuotaCheck(CheckRun run)
             return;
         }
 
-        await ValueTask.CompletedTask.ConfigureAwait(false);
         run.Quotas = new QuotaCount();
         Superblock s = run.Superblock;
         foreach ((uint number, uint reserved) in new[] { (s.UserQuotaInode, 3u), (s.GroupQuotaInode, 4u), (s.ProjectQuotaInode, 0u) })
         {
-            if (number != 0 && !IsPossible(run, number, reserved))
+            if (number != 0 && !IsPossible(run, number, reserved) && run.Mends("superblock", "offset 1024", $"a quota file is inode {number}"))
             {
-                run.Log.Problem("superblock", "offset 1024", $"a quota file is inode {number}");
+                s.UserQuotaInode = s.UserQuotaInode == number ? 0 : s.UserQuotaInode;
+                s.GroupQuotaInode = s.GroupQuotaInode == number ? 0 : s.GroupQuotaInode;
+                s.ProjectQuotaInode = s.ProjectQuotaInode == number ? 0 : s.ProjectQuotaInode;
+                await run.Repair!.WriteSuperblockAsync().ConfigureAwait(false);
             }
         }
     }
@@ -68,13 +73,24 @@ internal sealed class QuotaCheck(CheckRun run)
         }
 
         _seen.Clear();
+        _before.Clear();
+        _isWrong = false;
         (_inode, _wrong, _counted) = (number, 0, run.Quotas!.Of(kind));
         _blocks = (uint)Math.Min(inode.Size / QuotaFile.BlockSize, uint.MaxValue);
         _places = await new FileBlocks(run, MostBlocks).CollectAsync(inode).ConfigureAwait(false);
+        await CheckContentsAsync(kind).ConfigureAwait(false);
+        if (_isWrong && run.Repair is { } repair)
+        {
+            await new QuotaRepair(run, repair).RunAsync(kind, number, inode, _before).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask CheckContentsAsync(QuotaKind kind)
+    {
         byte[]? header = await ReadAsync(0).ConfigureAwait(false);
         if (header is null || U32(header, 0) != QuotaFile.MagicOf(kind) || U32(header, 4) != QuotaFile.Version)
         {
-            run.Log.Problem("quota file", $"inode {number}", "its header is damaged");
+            Tell($"inode {_inode}", "its header is damaged");
             return;
         }
 
@@ -83,16 +99,22 @@ internal sealed class QuotaCheck(CheckRun run)
         {
             if (!_seen.Contains(id) && (inodes, bytes) != (0, 0) && _wrong++ == 0)
             {
-                run.Log.Problem("quota file", $"inode {number}", $"id {id} uses {inodes} inodes and {bytes} bytes, and has no entry");
+                Tell($"inode {_inode}", $"id {id} uses {inodes} inodes and {bytes} bytes, and has no entry");
             }
         }
+    }
+
+    private void Tell(string place, string found)
+    {
+        _isWrong = true;
+        run.Mends("quota file", place, found);
     }
 
     private async ValueTask WalkAsync(uint block, int level, uint prefix)
     {
         if (await ReadAsync(block).ConfigureAwait(false) is not { } node)
         {
-            run.Log.Problem("quota file", $"inode {_inode}, quota block {block}", "it cannot be read");
+            Tell($"inode {_inode}, quota block {block}", "it cannot be read");
             return;
         }
 
@@ -108,7 +130,7 @@ internal sealed class QuotaCheck(CheckRun run)
             if (child < QuotaFile.RootBlock + 1 || child >= _blocks)
             {
                 _wrong++;
-                run.Log.Problem("quota file", $"inode {_inode}, quota block {block}", $"it leads to block {child}");
+                Tell($"inode {_inode}, quota block {block}", $"it leads to block {child}");
             }
             else if (level + 1 < QuotaFile.Depth)
             {
@@ -134,10 +156,11 @@ internal sealed class QuotaCheck(CheckRun run)
             QuotaEntry entry = QuotaEntry.Read(raw);
             (ulong inodes, ulong bytes) = _counted.GetValueOrDefault(id);
             _seen.Add(id);
+            _before[id] = entry;
             if ((entry.Inodes, entry.Bytes) != (inodes, bytes) && _wrong++ == 0)
             {
-                run.Log.Problem(
-                    "quota file", $"inode {_inode}", $"id {id} has {entry.Inodes} inodes and {entry.Bytes} bytes, expected {inodes} and {bytes}");
+                Tell(
+                    $"inode {_inode}", $"id {id} has {entry.Inodes} inodes and {entry.Bytes} bytes, expected {inodes} and {bytes}");
             }
 
             return;

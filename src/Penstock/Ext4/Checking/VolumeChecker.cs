@@ -71,6 +71,7 @@ internal static class VolumeChecker
             () => run.Repair is { } repair ? new SummaryRepair(run, repair).RunAsync() : summary.RunAsync(),
             () => OrphanCheck.RunAsync(run),
             () => new QuotaCheck(run).RunAsync(),
+            () => MakeJournalAsync(run),
         ];
         foreach (Func<ValueTask> pass in passes)
         {
@@ -83,18 +84,33 @@ internal static class VolumeChecker
         }
     }
 
-    private static ValueTask RepairOrphansAsync(CheckRun run) =>
-        run.Repair is { } repair ? new OrphanListRepair(run, repair).RunAsync() : ValueTask.CompletedTask;
-
-    private static ValueTask CheckSharedAsync(CheckRun run)
+    private static async ValueTask RepairOrphansAsync(CheckRun run)
     {
-        if (run.Shared.CountAll() is var shared and > 0 && !run.Has(ReadOnlyCompatFeatures.SharedBlocks))
+        if (run.Repair is { } repair)
+        {
+            await new OrphanListRepair(run, repair).RunAsync().ConfigureAwait(false);
+            await new OrphanFileRepair(run, repair).RunAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static async ValueTask CheckSharedAsync(CheckRun run)
+    {
+        if (run.Repair is { } repair)
+        {
+            await new SharedBlocksRepair(run, repair).RunAsync().ConfigureAwait(false);
+            if (!repair.HasChanged)
+            {
+                await new RelocationRepair(run, repair).RunAsync().ConfigureAwait(false);
+            }
+        }
+        else if (run.Shared.CountAll() is var shared and > 0 && !run.Has(ReadOnlyCompatFeatures.SharedBlocks))
         {
             run.Log.Problem("block", $"{shared} blocks", "they have more than one owner");
         }
-
-        return ValueTask.CompletedTask;
     }
+
+    private static ValueTask MakeJournalAsync(CheckRun run) =>
+        run.Repair is { State.HasLostJournal: true } repair ? new JournalRepair(run, repair).MakeAsync() : ValueTask.CompletedTask;
 
     /// <summary>The volume as its primary superblock and descriptors tell it, or else a backup; null if it cannot be checked.</summary>
     private static async ValueTask<CheckRun?> OpenAsync(BlockDevice device, CheckOptions options, ProblemLog log, Repair? repair)
@@ -111,10 +127,34 @@ internal static class VolumeChecker
             }
 
             log.Note("group descriptors", "primary", "they look wrong: a backup is tried");
-            return await OpenBackupAsync(device, options, log, repair).ConfigureAwait(false) ?? run;
+            return repair is null
+                ? await OpenBackupAsync(device, options, log, null).ConfigureAwait(false) ?? run
+                : await RestoreDescriptorsAsync(device, options, run, repair).ConfigureAwait(false);
         }
 
-        return await OpenBackupAsync(device, options, log, repair).ConfigureAwait(false);
+        CheckRun? backup = await OpenBackupAsync(device, options, log, repair).ConfigureAwait(false);
+        if (backup is not null && repair is not null)
+        {
+            await repair.RestorePrimaryAsync().ConfigureAwait(false);
+        }
+
+        return backup;
+    }
+
+    /// <summary>Takes a backup's descriptors if they are better; else those of the volume stay, and what they say wrongly is repaired one by one.</summary>
+    private static async ValueTask<CheckRun> RestoreDescriptorsAsync(BlockDevice device, CheckOptions options, CheckRun run, Repair repair)
+    {
+        CheckRun? backup = await OpenBackupAsync(device, options, new ProblemLog(0), null).ConfigureAwait(false);
+        bool isSame = backup is not null && backup.BlockSize == run.BlockSize && backup.Geometry.GroupCount == run.Geometry.GroupCount
+            && backup.Geometry.DescriptorSize == run.Geometry.DescriptorSize && backup.Geometry.InodesPerGroup == run.Geometry.InodesPerGroup;
+        repair.Attach(run);
+        if (isSame && new DescriptorCheck(backup!).ArePlausible())
+        {
+            backup!.Descriptors.CopyTo(run.Descriptors, 0);
+            await repair.RestorePrimaryAsync().ConfigureAwait(false);
+        }
+
+        return run;
     }
 
     private static async ValueTask<CheckRun?> OpenBackupAsync(BlockDevice device, CheckOptions options, ProblemLog log, Repair? repair)

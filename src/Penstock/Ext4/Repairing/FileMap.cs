@@ -27,6 +27,9 @@ internal sealed class FileMap(CheckRun run, Repair repair, uint number)
     /// <summary>Blocks of the map, as it was read.</summary>
     public List<ulong> MapBlocks { get; private set; } = [];
 
+    /// <summary>Whether a part was left out whose map lies on the volume's own structures.</summary>
+    public bool HasDropped { get; private set; }
+
     /// <summary>Takes a map that a walk has just collected.</summary>
     public void Take(List<MapRun> runs, List<ulong> mapBlocks) => (Runs, MapBlocks) = (runs, mapBlocks);
 
@@ -48,7 +51,7 @@ internal sealed class FileMap(CheckRun run, Repair repair, uint number)
             await walk.RunAsync(inode, number).ConfigureAwait(false);
         }
 
-        (Runs, MapBlocks) = (tally.Runs, tally.MapBlocks);
+        (Runs, MapBlocks, HasDropped) = (tally.Runs, tally.MapBlocks, tally.HasDropped);
         return Runs.Count < MaxRuns;
     }
 

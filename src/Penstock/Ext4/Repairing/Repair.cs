@@ -10,7 +10,7 @@ namespace Penstock.Ext4.Repairing;
 /// One round of a repair: a check whose passes put right what they find, until the first pass that has changed something ends. What later passes
 /// would find then rests on what is no longer so; the next round sees the volume as it has become. Used by one activity.
 /// </summary>
-internal sealed class Repair(RepairLog log, Timestamp now)
+internal sealed class Repair(RepairLog log, RepairState state, HeldWritesDevice device, Timestamp now)
 {
     private CheckRun _run = null!;
     private readonly Dictionary<uint, string> _descriptors = [];
@@ -28,6 +28,23 @@ internal sealed class Repair(RepairLog log, Timestamp now)
 
     /// <summary>Where inodes without a name go.</summary>
     public LostAndFound LostAndFound { get; private set; } = null!;
+
+    /// <summary>What is remembered from round to round.</summary>
+    public RepairState State => state;
+
+    /// <summary>Whether so much is held back that the round should end, to be written.</summary>
+    public bool IsFull => device.HeldBytes > VolumeRepairer.MaxHeldBytes;
+
+    /// <summary>Structures of groups that cannot be where they are said to be.</summary>
+    public List<(uint Group, GroupPart Part)> Lost { get; } = [];
+
+    /// <summary>Inodes whose clusters are out of step with their files.</summary>
+    public HashSet<uint> Misaligned { get; } = [];
+
+    public bool IsTableLost(uint group) => Lost.Count > 0 && Lost.Contains((group, GroupPart.InodeTable));
+
+    /// <summary>Ends the round for the journal to be replayed.</summary>
+    public void AskReplay() => (HasChanged, state.NeedsReplay) = (true, true);
 
     public void Attach(CheckRun run) =>
         (_run, Directories, LostAndFound) = (run, new DirectoryChanges(run, this), new LostAndFound(run, this));
@@ -91,6 +108,23 @@ internal sealed class Repair(RepairLog log, Timestamp now)
         }
 
         _descriptors.Clear();
+    }
+
+    /// <summary>Writes the descriptors in use, a backup's, to their primary places, and the superblock too if that is one's.</summary>
+    public async ValueTask RestorePrimaryAsync()
+    {
+        if (_run.SuperblockAt != _run.Geometry.SuperblockBlock)
+        {
+            Note("superblock", $"offset {Superblock.VolumeOffset}", $"the backup in block {_run.SuperblockAt.Value} takes its place");
+            _run.Superblock.BlockGroupNumber = 0;
+            await WriteSuperblockAsync().ConfigureAwait(false);
+        }
+
+        Note("group descriptors", "primary", "a backup takes their place");
+        for (uint group = 0; group < _run.Geometry.GroupCount; group++)
+        {
+            await WriteDescriptorAsync(group).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Writes the superblock with its checksum to its primary place.</summary>

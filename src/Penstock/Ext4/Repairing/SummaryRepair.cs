@@ -17,6 +17,11 @@ internal sealed class SummaryRepair(CheckRun run, Repair repair)
         using AlignedBuffer stored = run.Store.Allocate(1);
         for (uint group = 0; group < run.Geometry.GroupCount; group++)
         {
+            if (repair.IsFull)
+            {
+                return;
+            }
+
             _isDescriptorWrong = false;
             await MendBlocksAsync(group, stored).ConfigureAwait(false);
             await MendInodesAsync(group, stored).ConfigureAwait(false);

@@ -16,11 +16,12 @@ internal sealed class VolumeRepairer(BlockDevice device, CheckOptions options)
     private const int MaxRounds = 200;
 
     /// <summary>Beyond this much is written before the whole is known: memory must stay bounded.</summary>
-    private const long MaxHeldBytes = 96L << 20;
+    public const long MaxHeldBytes = 96L << 20;
 
     private readonly HeldWritesDevice _held = new(device);
     private readonly RepairLog _repaired = new(options.MaxProblems);
     private readonly Timestamp _now = new(device.Scheduler.UnixNanoseconds / Timestamp.NanosecondsPerSecond);
+    private readonly RepairState _state = new();
     private UndoFile? _undo;
 
     /// <summary>Repairs the volume on a device.</summary>
@@ -46,6 +47,14 @@ internal sealed class VolumeRepairer(BlockDevice device, CheckOptions options)
         }
 
         bool isChanged = await RunRoundsAsync(cancellationToken).ConfigureAwait(false);
+        if (_state.NeedsReplay)
+        {
+            // Whoever replays the log later would undo what is repaired now.
+            _held.Drop();
+            var waits = new CheckProblem("journal", "log", "it waits for recovery, which comes before a repair: open the volume for writing once", false, false);
+            return before with { Verdict = CheckVerdict.ErrorsLeft, Problems = [.. before.Problems, waits], ProblemCount = before.ProblemCount + 1 };
+        }
+
         if (!isChanged)
         {
             return before;
@@ -72,13 +81,18 @@ internal sealed class VolumeRepairer(BlockDevice device, CheckOptions options)
         for (int round = 0; round < MaxRounds; round++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var repair = new Repair(_repaired, _now);
+            var repair = new Repair(_repaired, _state, _held, _now);
             if (!await VolumeChecker.RepairAsync(_held, options, repair, cancellationToken).ConfigureAwait(false))
             {
                 break;
             }
 
             isChanged = true;
+            if (_state.NeedsReplay)
+            {
+                return false;
+            }
+
             if (_held.HeldBytes > MaxHeldBytes)
             {
                 await CommitAsync().ConfigureAwait(false);
