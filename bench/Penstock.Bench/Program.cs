@@ -2,6 +2,7 @@ using Penstock;
 using Penstock.Bench;
 using Penstock.Bench.Bare;
 using Penstock.Bench.Comparing;
+using Penstock.Bench.Parts;
 
 return args switch
 {
@@ -12,6 +13,9 @@ return args switch
     ["check", var image] => await VolumeChecks.RunAsync(image),
     ["bare", "--ring", var image, var folder] => await BareServer.RunAsync(folder, image),
     ["bare", var folder] => await BareServer.RunAsync(folder, null),
+    ["open", var other, var image] => await LimitProbes.OpenAsync(other, image),
+    ["fill", var image, var length, var budget] => await LimitProbes.FillAsync(image, long.Parse(length), long.Parse(budget)),
+    ["parts", .. var options] => PartsRun.Run(options),
     ["compare", .. var options] => await Comparison.RunAsync(options),
     _ => Usage(),
 };
@@ -20,6 +24,6 @@ static int Usage()
 {
     Console.Error.WriteLine(
         "usage: Penstock.Bench device FILE [DEPTH] [--arena]\n       Penstock.Bench file IMAGE PATH [DEPTH] [SECONDS] [--inline]\n"
-        + "       Penstock.Bench check IMAGE\n       bench/compare [OPTIONS]");
+        + "       Penstock.Bench check IMAGE\n       Penstock.Bench parts [BENCHMARKDOTNET OPTIONS]\n       bench/compare [OPTIONS]");
     return 2;
 }

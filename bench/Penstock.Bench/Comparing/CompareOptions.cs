@@ -15,6 +15,9 @@ internal sealed record CompareOptions
 
     public bool OnlyLists { get; init; }
 
+    /// <summary>Whether a row of this name was asked for.</summary>
+    public bool Wants(string name) => Only.Count == 0 || Only.Any(o => name.Contains(o, StringComparison.Ordinal));
+
     public int Pairs => IsQuick ? 5 : 15;
 
     /// <exception cref="ArgumentException">An option is not known, or lacks its value.</exception>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Penstock.Bench.Sizes;
 
 namespace Penstock.Bench.Comparing;
 
@@ -35,9 +36,26 @@ internal static class ComparePage
         }
 
         page.Append("</table>\n");
+        page.Append("<ul>");
+        foreach ((string text, bool isMet) in report.LimitLines)
+        {
+            page.Append($"<li class=\"{(isMet ? "met" : "short")}\">{WebUtility.HtmlEncode(text)}</li>");
+        }
+
+        page.Append("</ul>\n");
         if (report.Depths.Count > 0)
         {
             AppendDepths(page, report);
+        }
+
+        if (report.Sizes.Count > 0)
+        {
+            page.Append("<h2>Cost against size</h2>\n<p>On sparse volumes in memory, in process.</p>\n");
+            foreach (SizeSweep sweep in report.Sizes)
+            {
+                page.Append(LineChart.Render(
+                    $"{sweep.Name}, microseconds", [.. sweep.Points.Select(p => p.Size)], ("Penstock", [.. sweep.Points.Select(p => p.Microseconds)])));
+            }
         }
 
         return page.Append("</html>\n").ToString();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Penstock.Bench.Sizes;
 
 namespace Penstock.Bench.Comparing;
 
@@ -12,10 +13,24 @@ internal sealed class CompareReport
     private readonly List<(Row Row, string Why)> _absent = [];
     private readonly List<(int Depth, Sample Ours, Sample Theirs)> _depths = [];
 
+    private readonly List<(Limit Limit, double Found)> _limits = [];
+    private readonly List<SizeSweep> _sizes = [];
+
     public static IReadOnlyList<string> Columns { get; } =
         ["work", "peer", "ours", "peer's", "ratio", "interval", "target", "verdict", "CPU us", "peer's", "bytes"];
 
     public IReadOnlyList<(int Depth, Sample Ours, Sample Theirs)> Depths => _depths;
+
+    public IReadOnlyList<SizeSweep> Sizes => _sizes;
+
+    /// <summary>Each limit as a sentence, and whether it was kept.</summary>
+    public IEnumerable<(string Text, bool IsMet)> LimitLines => _limits.Select(l => (
+        string.Create(CultureInfo.InvariantCulture, $"{l.Limit.Work}: {l.Found:0.#} {l.Limit.Unit}, at most {l.Limit.Most} wanted: {(l.Found <= l.Limit.Most ? "met" : "short")}"),
+        l.Found <= l.Limit.Most));
+
+    public void AddLimit(Limit limit, double found) => _limits.Add((limit, found));
+
+    public void AddSizes(IEnumerable<SizeSweep> sweeps) => _sizes.AddRange(sweeps);
 
     public void Add(PairResult result) => _results.Add(result);
 
@@ -34,6 +49,11 @@ internal sealed class CompareReport
         foreach (string[] row in rows)
         {
             output.WriteLine(string.Join("  ", row.Select((cell, i) => i < 2 || i == 7 ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i]))).TrimEnd());
+        }
+
+        foreach ((string text, _) in LimitLines)
+        {
+            output.WriteLine(text);
         }
     }
 
@@ -130,6 +150,36 @@ internal sealed class CompareReport
         }
 
         writer.WriteEndArray();
+        WriteLimitsAndSizes(writer);
+        writer.WriteEndObject();
+    }
+
+    private void WriteLimitsAndSizes(Utf8JsonWriter writer)
+    {
+        writer.WriteStartArray("limits");
+        foreach ((Limit limit, double found) in _limits)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", limit.Name);
+            writer.WriteNumber("found", found);
+            writer.WriteNumber("most", limit.Most);
+            writer.WriteString("unit", limit.Unit);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteStartObject("sizes_us");
+        foreach (SizeSweep sweep in _sizes)
+        {
+            writer.WriteStartObject(sweep.Name);
+            foreach ((string size, double microseconds) in sweep.Points)
+            {
+                writer.WriteNumber(size, Math.Round(microseconds, 3));
+            }
+
+            writer.WriteEndObject();
+        }
+
         writer.WriteEndObject();
     }
 }

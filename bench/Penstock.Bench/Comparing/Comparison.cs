@@ -1,10 +1,16 @@
 using System.Globalization;
+using Penstock.Bench.Sizes;
 
 namespace Penstock.Bench.Comparing;
 
 /// <summary>The whole comparison: pair by pair, A B A B, row after row.</summary>
 internal static class Comparison
 {
+    private const string DepthChart = "depth";
+    private const string SizeCharts = "sizes";
+
+    private static readonly string[] s_charts = [DepthChart, SizeCharts];
+
     public static async Task<int> RunAsync(string[] arguments)
     {
         CompareOptions options;
@@ -18,14 +24,17 @@ internal static class Comparison
             return 2;
         }
 
-        Contest[] contests = [.. RowTable.All.Where(c => options.Only.Count == 0 || c.Rows.Any(r => options.Only.Any(o => r.Name.Contains(o, StringComparison.Ordinal))))];
+        Contest[] contests = [.. RowTable.All.Where(c => c.Rows.Any(r => options.Wants(r.Name)))];
         if (options.OnlyLists)
         {
-            Array.ForEach([.. contests.SelectMany(c => c.Rows)], r => Console.WriteLine($"{r.Name,-24} {r.Work}; {r.Peer}"));
+            IEnumerable<string> lines = contests.SelectMany(c => c.Rows).Select(r => $"{r.Name,-28} {r.Work}; {r.Peer}")
+                .Concat(Limits.All.Where(l => options.Wants(l.Name)).Select(l => $"{l.Name,-28} {l.Work}; at most {l.Most} {l.Unit}"))
+                .Concat(s_charts.Where(options.Wants).Select(name => $"{name,-28} a chart"));
+            Console.WriteLine(string.Join('\n', lines));
             return 0;
         }
 
-        if (contests.Length == 0)
+        if (contests.Length == 0 && !Limits.All.Any(l => options.Wants(l.Name)) && !s_charts.Any(options.Wants))
         {
             Console.Error.WriteLine("compare: no row has such a name; see bench/compare --list");
             return 2;
@@ -41,9 +50,15 @@ internal static class Comparison
                 hasFailures |= !await RunContestAsync(contest, place, options, report);
             }
 
-            if (options.Only.Count == 0 || options.Only.Contains("depth"))
+            await Limits.RunAsync(place, options, report);
+            if (options.Wants(DepthChart))
             {
                 await DepthSweep.RunAsync(place, report);
+            }
+
+            if (options.Wants(SizeCharts))
+            {
+                report.AddSizes(await SizeSweeps.RunAsync(options.IsQuick));
             }
         }
 
