@@ -85,8 +85,13 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
             return new ValueTask<int>(bytes);
         }
 
-        SegmentList memory = SegmentList.Rent(buffer);
-        return UserOperation<int>.Carry(FileRequests.ReadIntAsync(this, memory, offset, options), Scheduler, ContinuesInline(options));
+        ValueTask<int> reading;
+        using (Calling())
+        {
+            reading = FileRequests.ReadIntAsync(this, SegmentList.Rent(buffer), offset, options);
+        }
+
+        return UserOperation<int>.Carry(reading, Scheduler, ContinuesInline(options));
     }
 
     /// <summary>Reads into several buffers in turn, as one request.</summary>
@@ -106,8 +111,13 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
         }
 
         IoOptions chosen = options ?? Options;
-        return UserOperation<long>.Carry(
-            FileRequests.ReadLongAsync(this, SegmentList.Rent(buffers), offset, chosen), Scheduler, ContinuesInline(chosen));
+        ValueTask<long> reading;
+        using (Calling())
+        {
+            reading = FileRequests.ReadLongAsync(this, SegmentList.Rent(buffers), offset, chosen);
+        }
+
+        return UserOperation<long>.Carry(reading, Scheduler, ContinuesInline(chosen));
     }
 
     /// <summary>Reads and blocks until it is done.</summary>
@@ -134,8 +144,18 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     public ValueTask<int> WriteAsync(ReadOnlyMemory<byte> buffer, long offset, IoOptions options, CancellationToken cancellationToken = default)
     {
         Exception? refused = Refuse(CanWrite, offset, cancellationToken);
-        return refused is not null ? ValueTask.FromException<int>(refused) : UserOperation<int>.Carry(
-            FileRequests.WriteIntAsync(this, SegmentList.Rent(buffer), offset, options), Scheduler, ContinuesInline(options));
+        if (refused is not null)
+        {
+            return ValueTask.FromException<int>(refused);
+        }
+
+        ValueTask<int> writing;
+        using (Calling())
+        {
+            writing = FileRequests.WriteIntAsync(this, SegmentList.Rent(buffer), offset, options);
+        }
+
+        return UserOperation<int>.Carry(writing, Scheduler, ContinuesInline(options));
     }
 
     /// <summary>Writes several buffers in turn, as one request.</summary>
@@ -149,9 +169,19 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     {
         ArgumentNullException.ThrowIfNull(buffers);
         Exception? refused = Refuse(CanWrite, offset, cancellationToken);
+        if (refused is not null)
+        {
+            return ValueTask.FromException<long>(refused);
+        }
+
         IoOptions chosen = options ?? Options;
-        return refused is not null ? ValueTask.FromException<long>(refused) : UserOperation<long>.Carry(
-            FileRequests.WriteLongAsync(this, SegmentList.Rent(buffers), offset, chosen), Scheduler, ContinuesInline(chosen));
+        ValueTask<long> writing;
+        using (Calling())
+        {
+            writing = FileRequests.WriteLongAsync(this, SegmentList.Rent(buffers), offset, chosen);
+        }
+
+        return UserOperation<long>.Carry(writing, Scheduler, ContinuesInline(chosen));
     }
 
     /// <summary>Writes and blocks until it is done.</summary>
@@ -218,6 +248,8 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     internal ReadaheadState Readahead => _readahead;
 
     internal ErrorCursor ErrorCursor => _errors;
+
+    private CallerScope Calling() => CallerScope.Open(Scheduler, Inode.FileSystem.Device.ServesInCaller);
 
     private static bool ContinuesInline(IoOptions options) => (options & IoOptions.ContinueOnReapingThread) != 0;
 

@@ -99,6 +99,9 @@ internal abstract class BlockDevice : IAsyncDisposable
 
     public abstract ValueTask DisposeAsync();
 
+    /// <summary>Whether a transfer needs nothing but a processor, so that a user's thread had best do it itself.</summary>
+    public virtual bool ServesInCaller => false;
+
     /// <summary>Submits a request that is known to be well formed.</summary>
     protected abstract void SubmitChecked(DeviceRequest request);
 

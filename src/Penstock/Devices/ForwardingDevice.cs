@@ -21,6 +21,8 @@ internal abstract class ForwardingDevice : BlockDevice, IDeviceRequestOwner
 
     public override bool CanDiscard => Inner.CanDiscard;
 
+    public override bool ServesInCaller => Inner.ServesInCaller;
+
     protected BlockDevice Inner { get; }
 
     public override void FlushSubmissions() => Inner.FlushSubmissions();

@@ -10,7 +10,7 @@ namespace Penstock.Devices;
 /// </summary>
 /// <remarks>
 /// The bytes are copied in a user place, since the request's memory may be a user's and touching it may then wait; the request is
-/// completed in a core place, as everywhere.
+/// completed in a core place, as everywhere; or, within a user's call, both on the thread of that user before the call returns.
 /// </remarks>
 internal sealed class MemoryDevice : BlockDevice
 {
@@ -53,6 +53,8 @@ internal sealed class MemoryDevice : BlockDevice
 
     public override bool CanDiscard => true;
 
+    public override bool ServesInCaller => true;
+
     /// <summary>How much memory the content takes.</summary>
     public long AllocatedBytes => _memory.AllocatedBytes;
 
@@ -72,6 +74,11 @@ internal sealed class MemoryDevice : BlockDevice
             return;
         }
 
+        if (Scheduler.TryPostToCaller(static state => PerformWhole((DeviceRequest)state!), request))
+        {
+            return;
+        }
+
         if (request.IsTransfer)
         {
             Scheduler.PostToUser(static state => Perform((DeviceRequest)state!), request);
@@ -80,6 +87,13 @@ internal sealed class MemoryDevice : BlockDevice
         {
             Perform(request);
         }
+    }
+
+    /// <summary>On the thread of the user whose call this is for: what follows is the core's code, which any place may run.</summary>
+    private static void PerformWhole(DeviceRequest request)
+    {
+        request.Progress = (long)((MemoryDevice)request.Device!).Transfer(request);
+        Complete(request);
     }
 
     private static void Perform(DeviceRequest request)

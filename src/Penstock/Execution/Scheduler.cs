@@ -75,6 +75,28 @@ internal abstract class Scheduler
     /// <summary>Runs what the calling thread has posted to users. Whether it has its duty again; if not, somebody else has it.</summary>
     public virtual bool RunRow() => true;
 
+    /// <summary>Whether <see cref="RunRow"/> has something to do for the calling thread, which must not sleep then.</summary>
+    public virtual bool HasRow => false;
+
+    /// <summary>
+    /// A user's call begins on the calling thread, which will itself do what is posted with <see cref="TryPostToCaller"/> until <see cref="CloseCallerRow"/>. False where
+    /// it may not (a core place), or where every step is the scheduler's to order.
+    /// </summary>
+    public virtual bool TryOpenCallerRow() => false;
+
+    /// <summary>Leaves <paramref name="work"/> to the calling thread, a user place, to do before its user's call returns; false where there is no such call.</summary>
+    public virtual bool TryPostToCaller(Action<object?> work, object? state) => false;
+
+    /// <summary>Does what was left to the calling thread so far. It holds no lock.</summary>
+    public virtual void RunCallerRow()
+    {
+    }
+
+    /// <summary>The same, and the call is over.</summary>
+    public virtual void CloseCallerRow()
+    {
+    }
+
     /// <summary>A user is about to block the calling thread for a result.</summary>
     public virtual void AboutToBlock()
     {

@@ -15,6 +15,12 @@ internal sealed class ThreadedScheduler : Scheduler
     [ThreadStatic]
     private static UserRow? t_row;
 
+    [ThreadStatic]
+    private static CoreRow? t_coreRow;
+
+    [ThreadStatic]
+    private static CallerRow? t_callerRow;
+
     private readonly WorkQueue _queue = new();
     private readonly RowWatch _watch = new();
 
@@ -37,7 +43,13 @@ internal sealed class ThreadedScheduler : Scheduler
     /// <summary>A scheduler with the production behaviour but its own recorder and mutant; for tests.</summary>
     public static ThreadedScheduler CreateForTest() => new(2);
 
-    public override void Post(Action<object?> work, object? state) => _queue.Enqueue(work, state);
+    public override void Post(Action<object?> work, object? state)
+    {
+        if (t_coreRow is null || !t_isCorePlace || !t_coreRow.TryAdd(work, state))
+        {
+            _queue.Enqueue(work, state);
+        }
+    }
 
     public override void PostToUser(Action<object?> work, object? state)
     {
@@ -55,6 +67,7 @@ internal sealed class ThreadedScheduler : Scheduler
 
     public override void OpenRow(SharedDuty duty)
     {
+        t_coreRow = new CoreRow();
         t_row = new UserRow(duty, _watch);
         _watch.Add(t_row);
     }
@@ -63,10 +76,13 @@ internal sealed class ThreadedScheduler : Scheduler
     {
         _watch.Remove(t_row!);
         t_row = null;
+        t_coreRow!.Run();
+        t_coreRow = null;
     }
 
     public override bool RunRow()
     {
+        t_coreRow!.Run();
         UserRow row = t_row!;
         if (row.IsEmpty)
         {
@@ -79,6 +95,25 @@ internal sealed class ThreadedScheduler : Scheduler
         t_isCorePlace = true;
         return row.Duty.TryTake();
     }
+
+    public override bool HasRow => t_row is { IsEmpty: false } || t_coreRow is { IsEmpty: false };
+
+    public override bool TryOpenCallerRow()
+    {
+        if (t_isCorePlace)
+        {
+            return false;
+        }
+
+        (t_callerRow ??= new CallerRow()).Open();
+        return true;
+    }
+
+    public override bool TryPostToCaller(Action<object?> work, object? state) => !t_isCorePlace && t_callerRow is { } row && row.TryAdd(work, state);
+
+    public override void RunCallerRow() => t_callerRow?.Run();
+
+    public override void CloseCallerRow() => t_callerRow!.Close();
 
     public override void AboutToBlock()
     {

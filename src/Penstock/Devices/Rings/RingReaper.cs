@@ -291,7 +291,7 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
             return;
         }
 
-        if (!_waiting.IsEmpty && _slots.HasFree)
+        if ((!_waiting.IsEmpty && _slots.HasFree) || (_duty is not null && _scheduler!.HasRow))
         {
             SubmitPrepared();
             return;

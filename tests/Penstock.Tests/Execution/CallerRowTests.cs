@@ -1,0 +1,61 @@
+using Penstock.Devices;
+using Penstock.Execution;
+using Penstock.Memory;
+using Xunit;
+
+namespace Penstock.Tests.Execution;
+
+/// <summary>Work that a user's thread does itself before its call returns.</summary>
+public sealed class CallerRowTests
+{
+    [Fact]
+    public void It_takes_work_only_within_a_call_and_has_done_all_of_it_at_the_end()
+    {
+        var row = new CallerRow();
+        Assert.False(row.TryAdd(static _ => { }, null));
+        var done = new List<int>();
+        row.Open();
+        for (int i = 0; i < 40; i++)
+        {
+            int piece = i;
+            Assert.True(row.TryAdd(_ => done.Add(piece), null));
+        }
+
+        row.Open();
+        Assert.True(row.TryAdd(_ => Assert.True(row.TryAdd(_ => done.Add(41), null)), null));
+        Assert.True(row.TryAdd(_ => done.Add(40), null));
+        row.Close();
+        row.Close();
+        Assert.Equal(Enumerable.Range(0, 42), done);
+        Assert.False(row.TryAdd(static _ => { }, null));
+    }
+
+    [Fact]
+    public async Task A_direct_request_of_memory_is_over_when_the_call_returns()
+    {
+        await using OpenFile file = await OpenFile.OpenDeviceAsync("mem:16M", FileAccess.ReadWrite, IoOptions.Direct);
+        using var buffer = new AlignedBuffer(65536);
+        buffer.Memory.Span.Fill(7);
+        ValueTask<int> write = file.WriteAsync(buffer.Memory, 4096);
+        Assert.True(write.IsCompletedSuccessfully);
+        Assert.Equal(65536, await write);
+        buffer.Memory.Span.Clear();
+        ValueTask<int> read = file.ReadAsync(buffer.Memory, 4096);
+        Assert.True(read.IsCompletedSuccessfully);
+        Assert.Equal(65536, await read);
+        Assert.Equal(-1, buffer.Memory.Span.IndexOfAnyExcept((byte)7));
+    }
+
+    [Fact]
+    public async Task A_core_place_hands_its_work_on()
+    {
+        ThreadedScheduler scheduler = ThreadedScheduler.CreateForTest();
+        await using var device = new MemoryDevice("memory", scheduler, 1 << 20);
+        using var buffer = new AlignedBuffer(4096);
+        var seen = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        scheduler.Post(
+            _ => seen.SetResult(scheduler.TryOpenCallerRow() || device.ReadAsync(0, buffer.Segment).IsCompleted),
+            null);
+        Assert.False(await seen.Task);
+    }
+}
