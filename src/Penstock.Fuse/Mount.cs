@@ -34,6 +34,7 @@ public sealed class Mount : IAsyncDisposable
         _session = session;
         _handler = handler;
         Completion = CompleteAsync();
+        _ = EndWhenRefusedAsync();
     }
 
     /// <summary>The full path of the directory.</summary>
@@ -181,7 +182,7 @@ public sealed class Mount : IAsyncDisposable
             UsesWritebackCache = options.UsesWritebackCache,
             OnDefect = options.OnDefect,
         };
-        var buffers = new WireBufferPool(LargestRequest, sessionOptions.BufferLimit);
+        var buffers = WireBufferPool.WithSlab(LargestRequest, sessionOptions.BufferLimit);
         var transport = new DeviceTransport(device, buffers, LargestRequest, options.Readers, host);
         return new FuseSession(transport, buffers, handler, sessionOptions);
     }
@@ -201,6 +202,15 @@ public sealed class Mount : IAsyncDisposable
         }
 
         Volatile.Write(ref _isDetached, 1);
+    }
+
+    /// <summary>The kernel agreed to io_uring, refused its entries, and now holds every request back: it is better to end than to hang.</summary>
+    private async Task EndWhenRefusedAsync()
+    {
+        if (await _session.RingRefused.ConfigureAwait(false))
+        {
+            _mountPoint.Abandon();
+        }
     }
 
     /// <summary>Whoever took the mount off: what the kernel left open is closed, and all is written back, before the volume may be let go.</summary>

@@ -32,6 +32,7 @@ internal sealed unsafe class DeviceTransport : FuseTransport
     private volatile bool _isHosted;
     private int _running;
     private int _isWidened;
+    private int _isRefused;
     private FuseEnd _end = FuseEnd.Unmounted;
 
     /// <param name="device">An open /dev/fuse on which a mount was made; closed with this.</param>
@@ -82,6 +83,29 @@ internal sealed unsafe class DeviceTransport : FuseTransport
             return;
         }
 
+        StartOtherReaders();
+    }
+
+    /// <summary>
+    /// The kernel refused an entry of io_uring. It goes on with /dev/fuse by itself, unless io_uring was switched off since both sides agreed on it: then it holds every request back.
+    /// </summary>
+    public void RingRefused(int error)
+    {
+        if (Interlocked.Exchange(ref _isRefused, 1) == 0)
+        {
+            if (error == Errno.EOPNOTSUPP.Value)
+            {
+                _sink!.RingRefused();
+            }
+            else
+            {
+                StartOtherReaders();
+            }
+        }
+    }
+
+    private void StartOtherReaders()
+    {
         for (int i = 1; i < _readers; i++)
         {
             if (!_isHosted)

@@ -15,7 +15,7 @@ internal sealed class HostedReader(DeviceTransport transport, RequestReader read
 
     public int Descriptor => transport.Descriptor;
 
-    public IoSegment Memory => default;
+    public IoSegment Memory => buffers.Registrable;
 
     public bool MayTakeIn => buffers.HasRoom;
 

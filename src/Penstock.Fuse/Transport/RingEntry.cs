@@ -25,8 +25,15 @@ internal sealed unsafe class RingEntry(ushort queue, uint index, int payloadCapa
 
     public FuseRingHeader* Header => _header;
 
+    /// <summary>Whether the kernel has taken the entry and given it a request.</summary>
+    public bool HasServed { get; private set; }
+
     /// <summary>A request has arrived: keeps what its reply must say.</summary>
-    public void Arrived() => _commitId = _header->CommitId;
+    public void Arrived()
+    {
+        HasServed = true;
+        _commitId = _header->CommitId;
+    }
 
     public void PrepareRegister(Submission submission, int device, ulong userData)
     {

@@ -4,6 +4,7 @@ using Penstock.Fuse.Protocol;
 using Penstock.Fuse.Session;
 using Penstock.Memory;
 using Penstock.Uring;
+using Errno = Penstock.Uring.Errno;
 
 namespace Penstock.Fuse.Transport;
 
@@ -49,8 +50,20 @@ internal sealed class RingQueues : IRingGuest, IFuseReplier, IDisposable
     /// <summary>Processors that could ever be there: the kernel has a queue for each.</summary>
     public static int CountQueues()
     {
-        string possible = File.ReadAllText("/sys/devices/system/cpu/possible").Trim();
-        return int.Parse(possible.AsSpan(possible.LastIndexOfAny(['-', ',']) + 1), CultureInfo.InvariantCulture) + 1;
+        return CountProcessors(File.ReadAllText("/sys/devices/system/cpu/possible"));
+    }
+
+    /// <summary>How many processors a list such as "0-3,8" names.</summary>
+    internal static int CountProcessors(string list)
+    {
+        int count = 0;
+        foreach (string range in list.Trim().Split(','))
+        {
+            int[] ends = [.. range.Split('-').Select(end => int.Parse(end, CultureInfo.InvariantCulture))];
+            count += ends[^1] - ends[0] + 1;
+        }
+
+        return count;
     }
 
     public void Seated(IRingHost host) => _host = host;
@@ -77,7 +90,7 @@ internal sealed class RingQueues : IRingGuest, IFuseReplier, IDisposable
             _isRegistered = true;
             foreach (RingEntry entry in _entries)
             {
-                entry.PrepareRegister(_host!.TakeCommand(entry.Index, out ulong userData), _transport.Descriptor, userData);
+                Register(entry);
             }
         }
 
@@ -94,13 +107,13 @@ internal sealed class RingQueues : IRingGuest, IFuseReplier, IDisposable
     /// <summary>A command has completed: a request is there, or the connection has ended and the entry with it.</summary>
     public void Completed(uint command, CallResult result)
     {
+        RingEntry entry = _entries[command];
         if (result.IsError)
         {
-            _alive--;
+            Failed(entry, result.Error);
             return;
         }
 
-        RingEntry entry = _entries[command];
         entry.Arrived();
         FuseRequest request = _sink.RentRequest();
         request.Receive(this, entry);
@@ -141,6 +154,25 @@ internal sealed class RingQueues : IRingGuest, IFuseReplier, IDisposable
             entry.Dispose();
         }
     }
+
+    /// <summary>The entry was refused, or has ended with the connection.</summary>
+    private void Failed(RingEntry entry, Errno error)
+    {
+        if (!entry.HasServed && error is Errno.EAGAIN or Errno.EINTR)
+        {
+            Register(entry);
+            return;
+        }
+
+        _alive--;
+        if (!entry.HasServed && error is not (Errno.ENOTCONN or Errno.ECONNABORTED))
+        {
+            _transport.RingRefused((int)error);
+        }
+    }
+
+    private void Register(RingEntry entry) =>
+        entry.PrepareRegister(_host!.TakeCommand(entry.Index, out ulong userData), _transport.Descriptor, userData);
 
     private void Commit(RingEntry entry) =>
         entry.PrepareCommit(_host!.TakeCommand(entry.Index, out ulong userData), _transport.Descriptor, userData);

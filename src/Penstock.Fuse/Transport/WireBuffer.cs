@@ -14,13 +14,26 @@ internal sealed unsafe class WireBuffer : MemoryManager<byte>
     public const int WriteHead = 40 + 40;
 
     private const int PageSize = 4096;
+    private readonly WireSlab? _slab;
     private byte* _memory;
 
+    /// <summary>A buffer with memory of its own.</summary>
     public WireBuffer(int payloadCapacity)
     {
         PayloadCapacity = payloadCapacity;
-        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)(PageSize + payloadCapacity), PageSize);
+        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)LengthFor(payloadCapacity), PageSize);
     }
+
+    /// <summary>A buffer that lies in a slab, on a page.</summary>
+    public WireBuffer(int payloadCapacity, WireSlab slab, byte* memory)
+    {
+        PayloadCapacity = payloadCapacity;
+        _slab = slab;
+        _memory = memory;
+    }
+
+    /// <summary>The memory that such a buffer takes, in bytes.</summary>
+    public static int LengthFor(int payloadCapacity) => PageSize + payloadCapacity;
 
     /// <summary>Bytes from the page on.</summary>
     public int PayloadCapacity { get; }
@@ -49,7 +62,15 @@ internal sealed unsafe class WireBuffer : MemoryManager<byte>
 
     protected override void Dispose(bool disposing)
     {
-        NativeMemory.AlignedFree(_memory);
+        if (_slab is null)
+        {
+            NativeMemory.AlignedFree(_memory);
+        }
+        else
+        {
+            _slab.Release();
+        }
+
         _memory = null;
     }
 }

@@ -1,3 +1,5 @@
+using Penstock.Memory;
+
 namespace Penstock.Fuse.Transport;
 
 /// <summary>
@@ -16,13 +18,15 @@ internal sealed class WireBufferPool : IDisposable
     private readonly Stack<WireBuffer>[] _free;
     private readonly int _largest;
     private readonly long _limit;
+    private readonly IoSegment _registrable;
     private Action? _roomMade;
     private long _used;
     private bool _isDisposed;
 
     /// <param name="largest">Capacity of the largest buffers: the largest request and reply.</param>
     /// <param name="limit">Bytes in use from which on readers wait.</param>
-    public WireBufferPool(int largest, long limit)
+    /// <param name="slab">Buffers to begin with, or null.</param>
+    public WireBufferPool(int largest, long limit, WireSlab? slab = null)
     {
         _largest = largest;
         _limit = limit;
@@ -31,7 +35,22 @@ internal sealed class WireBufferPool : IDisposable
         {
             _free[i] = new Stack<WireBuffer>();
         }
+
+        if (slab is not null)
+        {
+            _registrable = slab.Segment;
+            foreach (WireBuffer buffer in slab.Buffers)
+            {
+                _free[ClassOf(buffer.PayloadCapacity)].Push(buffer);
+            }
+        }
     }
+
+    /// <summary>Where many of the buffers lie: what a ring may register. Empty where there is no such place.</summary>
+    public IoSegment Registrable => _registrable;
+
+    /// <summary>A pool that begins with buffers that a ring may register.</summary>
+    public static WireBufferPool WithSlab(int largest, long limit) => new(largest, limit, WireSlab.Create(s_sizes[0], CopyLimit, largest));
 
     /// <summary>Payload bytes of all buffers that are in use.</summary>
     public long Used
