@@ -205,7 +205,7 @@ internal sealed partial class FilePages
     }
 
     /// <summary>Moves the stored size forward to where data has landed, never beyond the size.</summary>
-    public void AdvanceStoredSize(long end)
+    public bool AdvanceStoredSize(long end)
     {
         bool isMoved;
         lock (_latch)
@@ -223,6 +223,8 @@ internal sealed partial class FilePages
             HasUnstoredSize = true;
             File.MarkAttributesDirty();
         }
+
+        return isMoved;
     }
 
     /// <summary>Changes size and stored size as one, against a completion that moves the latter forward.</summary>

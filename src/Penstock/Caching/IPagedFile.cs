@@ -41,4 +41,7 @@ internal interface IPagedFile
 
     /// <summary>Notes that <see cref="StoredSize"/> is to be stored.</summary>
     void MarkAttributesDirty();
+
+    /// <summary>Stores <see cref="StoredSize"/> and the attributes in a handle: one credit.</summary>
+    ValueTask StoreAsync(Handle handle);
 }

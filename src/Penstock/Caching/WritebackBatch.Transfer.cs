@@ -73,6 +73,8 @@ internal sealed partial class WritebackBatch
     {
         using OperationScope? scope = Scheduler.Recorder?.BeginOperation("writeback completion");
         await done.ConfigureAwait(false);
+        _claim?.Release();
+        _claim = null;
         try
         {
             if (_file.File.HasInlineData)
@@ -123,6 +125,12 @@ internal sealed partial class WritebackBatch
                 }
 
                 await Mapper.ConvertAsync(handle, first, end - first).ConfigureAwait(false);
+            }
+
+            // With the blocks, since written blocks beyond the stored size are damage.
+            if (_file.AdvanceStoredSize((_first + _count) * _file.PageSize))
+            {
+                await _file.File.StoreAsync(handle).ConfigureAwait(false);
             }
         }
         finally

@@ -48,6 +48,7 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
     private long _first;
     private int _count;
     private Handle? _handle;
+    private DataClaim? _claim;
     private ReservedHandle? _reserved;
     private int _outstanding;
     private int _fault;
@@ -87,6 +88,7 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
             await batch.LockPagesAsync(count).ConfigureAwait(false);
             BatchStart start = await batch.MapAsync().ConfigureAwait(false);
             isSubmitted = batch._count > 0;
+            await batch.ClaimDataAsync().ConfigureAwait(false);
             return start;
         }
         catch (FileSystemException e)
@@ -144,7 +146,7 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
         {
             // A batch of several pages is converted in one piece; a single page may have a gap at every second block.
             int pieces = (_file.BlocksPerPage + 1) / 2;
-            int credits = pieces * Mapper.CreditsToConvert(blocks);
+            int credits = (pieces * Mapper.CreditsToConvert(blocks)) + 1;
             _reserved = await _file.File.Journal.ReserveAsync(credits).ConfigureAwait(false);
         }
 
@@ -172,6 +174,24 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
 
     private ValueTask<BlockRun> FindAsync(FileBlock first, ulong count) =>
         Mapper.TryMap(first, count, out BlockRun run) ? new ValueTask<BlockRun>(run) : Mapper.MapAsync(first, count);
+
+    /// <summary>
+    /// New blocks that cannot be unwritten are the file's as soon as their transaction is committed, so that one waits for the data, and has the size that goes
+    /// with them.
+    /// </summary>
+    private async ValueTask ClaimDataAsync()
+    {
+        if (_handle is null || _count == 0 || _file.File.HasInlineData || Mapper.CanBeUnwritten || _handle.ClaimData() is not { } claim)
+        {
+            return;
+        }
+
+        _claim = claim;
+        if (_file.AdvanceStoredSize((_first + _count) * _file.PageSize))
+        {
+            await _file.File.StoreAsync(_handle).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Step 2: locks the first page, and those after it that are free and go together with it.</summary>
     private async ValueTask LockPagesAsync(int count)
@@ -281,6 +301,8 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
 
     private void Return()
     {
+        _claim?.Release();
+        _claim = null;
         _reserved?.Cancel();
         _reserved = null;
         Array.Clear(_pages, 0, _count);

@@ -206,4 +206,34 @@ internal enum Rule
 
     /// <summary>Volumes: a volume is marked not clean before its first change.</summary>
     MarkedDirtyBeforeFirstChange,
+
+    /// <summary>Journal: the data of files without unwritten blocks has landed before the transaction that leads to it is committed.</summary>
+    DataBeforeCommit,
+
+    /// <summary>Journal: the blocks of a transaction are in the log before its commit block is sent.</summary>
+    LogBeforeCommitBlock,
+
+    /// <summary>Journal: the device is flushed between the log's blocks, and the data of files, and the commit block.</summary>
+    FlushBeforeCommitBlock,
+
+    /// <summary>Journal: a commit is acknowledged when its commit block is on stable storage.</summary>
+    CommitBlockIsDurable,
+
+    /// <summary>Journal: a block that the next transaction changes before it is copied to the log is frozen as it was.</summary>
+    CommittingBlockIsFrozen,
+
+    /// <summary>Journal: a block that begins with the journal's magic number is escaped in the log.</summary>
+    MagicIsEscaped,
+
+    /// <summary>Journal: metadata that is freed is revoked in the log.</summary>
+    FreedMetadataIsRevoked,
+
+    /// <summary>Journal: a block goes to its place only as it was committed.</summary>
+    CheckpointAfterCommit,
+
+    /// <summary>Journal: what a checkpoint wrote is flushed before the log's beginning moves past it.</summary>
+    CheckpointBeforeTail,
+
+    /// <summary>Journal: the log's beginning has moved on the device before the space is used again.</summary>
+    TailBeforeReuse,
 }

@@ -1,3 +1,4 @@
+using Penstock.Ext4.Format;
 using Penstock.Files;
 using Penstock.Journal;
 using Penstock.Mapping;
@@ -12,7 +13,7 @@ internal sealed partial class Ext4FileSystem : IJournalClient
 
     public int CreditsBeforeCommit => 1 + InodesPerCommit;
 
-    public ValueTask BeforeFirstChangeAsync() => _keeper.MarkAsync();
+    public ValueTask BeforeFirstChangeAsync() => _keeper.MarkAsync(Journal is LogJournal);
 
     public void FreedBlocksCommitted(VolumeBlock first, ulong count) => Volume.Blocks.FreedBlocksCommitted(first, count);
 
@@ -24,6 +25,25 @@ internal sealed partial class Ext4FileSystem : IJournalClient
         }
 
         await _keeper.StoreAsync(handle).ConfigureAwait(false);
+    }
+
+    /// <summary>Gives a journal with a log its blocks, those of the journal's inode.</summary>
+    /// <exception cref="CorruptVolumeException">The inode or the journal in it is damaged.</exception>
+    private async ValueTask AttachLogAsync(LogJournal journal)
+    {
+        var number = new InodeNumber(Volume.Superblock.JournalInode);
+        var inode = (Ext4Inode)await LoadAsync(number, InodePurpose.Internal).ConfigureAwait(false);
+        ulong blocks = (ulong)inode.Size / (ulong)BlockSize;
+        var runs = new List<BlockRun>();
+        for (var next = default(FileBlock); next.Value < blocks;)
+        {
+            BlockRun run = await inode.RequireMapper().MapAsync(next, blocks - next.Value).ConfigureAwait(false);
+            runs.Add(run);
+            next = run.End;
+        }
+
+        LogArea area = await LogArea.OpenAsync(Device, BlockSize, runs, number.ToString()).ConfigureAwait(false);
+        journal.Attach(area, Volume.Superblock.Has(ReadOnlyCompatFeatures.MetadataCsum), Volume.Superblock.Has(IncompatFeatures.Is64Bit));
     }
 
     /// <summary>Runs one atomic change with <paramref name="credits"/>, and ends its handle whatever happens.</summary>
@@ -45,5 +65,5 @@ internal sealed partial class Ext4FileSystem : IJournalClient
     }
 
     /// <summary>Stores the superblock with a change, in a handle: one credit.</summary>
-    internal ValueTask ChangeSuperblockAsync(Handle handle, Action<Format.Superblock> change) => _keeper.PutAsync(handle, change);
+    internal ValueTask ChangeSuperblockAsync(Handle handle, Action<Superblock> change) => _keeper.PutAsync(handle, change);
 }

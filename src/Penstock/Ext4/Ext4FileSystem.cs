@@ -26,7 +26,9 @@ internal sealed partial class Ext4FileSystem : FileSystem
         _overheadBlocks = new Lazy<ulong>(CountOverhead);
         volume.Space.MayUseRootReserve = options.MayUseRootReserve;
         var cache = new VolumeMetadataCache(device, BlockSize, options.MetadataBudget);
-        volume.Attach(readOnlyReason is null ? new NoLogJournal(cache, this) : new ReadOnlyJournal(cache, readOnlyReason));
+        volume.Attach(readOnlyReason is not null ? new ReadOnlyJournal(cache, readOnlyReason)
+            : volume.Superblock.Has(CompatFeatures.HasJournal) && volume.Superblock.JournalInode != 0 && options.UsesJournal ? new LogJournal(cache, this)
+            : new NoLogJournal(cache, this));
         Orphans = new OrphanRegister(this);
     }
 
@@ -185,8 +187,10 @@ internal sealed partial class Ext4FileSystem : FileSystem
             {
                 await Inodes.CloseAsync().ConfigureAwait(false);
                 await Inodes.StoreDirtyAsync().ConfigureAwait(false);
-                await Journal.CommitAsync(Journal.Running).ConfigureAwait(false);
-                await _keeper.CloseAsync(Orphans.IsEmpty).ConfigureAwait(false);
+                if (await Journal.SettleAsync().ConfigureAwait(false))
+                {
+                    await _keeper.CloseAsync(Orphans.IsEmpty).ConfigureAwait(false);
+                }
             }
         }
         finally
@@ -217,6 +221,11 @@ internal sealed partial class Ext4FileSystem : FileSystem
         if (kind != FileKind.Directory)
         {
             throw new CorruptVolumeException("inode", RootNumber.ToString(), "i_mode", $"that of a {kind}, but it is the root directory");
+        }
+
+        if (Journal is LogJournal journal)
+        {
+            await AttachLogAsync(journal).ConfigureAwait(false);
         }
 
         await Orphans.OpenAsync().ConfigureAwait(false);

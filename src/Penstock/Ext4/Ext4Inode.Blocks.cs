@@ -85,7 +85,7 @@ internal sealed partial class Ext4Inode
         await Volume.Inodes.FreeAsync(handle, Number, Kind == FileKind.Directory).ConfigureAwait(false);
     }
 
-    private Ext4BlockMapper RequireMapper() =>
+    public Ext4BlockMapper RequireMapper() =>
         _mapper ?? throw new FileSystemException(IoFault.NotSupported, $"{Number} has no blocks");
 
     private void CutInline(long newSize)

@@ -15,6 +15,9 @@ internal sealed record Ext4OpenOptions
     /// <summary>Where it is mounted, for s_last_mounted; null leaves that field alone.</summary>
     public string? MountedOn { get; init; }
 
+    /// <summary>Whether changes go through the volume's journal, if it has one in itself.</summary>
+    public bool UsesJournal { get; init; }
+
     /// <summary>How many bytes of clean metadata are kept in memory.</summary>
     public long MetadataBudget { get; init; } = Journal.VolumeMetadataCache.DefaultBudget;
 }

@@ -36,15 +36,24 @@ internal sealed class SuperblockKeeper(Ext4Volume volume, string? mountedOn)
     }
 
     /// <summary>
-    /// Marks the volume on the device, durably, as not closed: the Clean bit of s_state goes, so that e2fsck checks the volume if nobody
-    /// puts it back. Mount time and count are raised as Linux does on a mount.
+    /// Marks the volume on the device, durably, as not closed. Without a log the Clean bit of s_state goes, so that e2fsck checks the volume if nobody
+    /// puts it back; with one needs_recovery comes, so that the log is replayed, and the bit is left alone, as Linux does. Mount time and count are
+    /// raised as on a mount.
     /// </summary>
-    public async ValueTask MarkAsync()
+    public async ValueTask MarkAsync(bool hasLog)
     {
         Timestamp now = Now();
         Change(superblock =>
         {
-            superblock.State &= ~VolumeStates.Clean;
+            if (hasLog)
+            {
+                superblock.Features = superblock.Features.With(IncompatFeatures.NeedsRecovery);
+            }
+            else
+            {
+                superblock.State &= ~VolumeStates.Clean;
+            }
+
             superblock.MountCount++;
             superblock.LastMounted = now;
             superblock.LastWritten = now;
@@ -108,17 +117,21 @@ internal sealed class SuperblockKeeper(Ext4Volume volume, string? mountedOn)
         }
     }
 
-    /// <summary>The last thing before closing: everything else is on the device. Marks the volume as clean again, if it was marked at all.</summary>
+    /// <summary>
+    /// The last thing before closing: everything else is in its place on the device, and the log, if there is one, is empty. Marks the volume as clean
+    /// again, if it was marked at all.
+    /// </summary>
     public async ValueTask CloseAsync(bool hasNoOrphans)
     {
-        if (!_isMarked || volume.IsDamaged)
+        if (!_isMarked || (volume.IsDamaged && !volume.Superblock.Has(IncompatFeatures.NeedsRecovery)))
         {
             return;
         }
 
         Change(superblock =>
         {
-            superblock.State |= VolumeStates.Clean;
+            superblock.Features = superblock.Features.Without(IncompatFeatures.NeedsRecovery);
+            superblock.State |= volume.IsDamaged ? VolumeStates.HasErrors : VolumeStates.Clean;
             superblock.FreeBlockCount = volume.Space.FreeBlocks;
             superblock.FreeInodeCount = volume.Space.FreeInodes;
             superblock.LastWritten = Now();

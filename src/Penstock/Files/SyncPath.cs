@@ -100,9 +100,12 @@ internal static class SyncPath
 
     private static async ValueTask CommitAndFlushAsync(FileSystem fileSystem)
     {
-        await fileSystem.Journal.CommitAsync(fileSystem.Journal.Running).ConfigureAwait(false);
-        if (fileSystem.Scheduler.IsBroken(Rule.SyncFlushesDevice))
+        MetadataJournal journal = fileSystem.Journal;
+        long mark = journal.FlushMark;
+        await journal.CommitAsync(journal.Running).ConfigureAwait(false);
+        if (journal.HasFlushedSince(mark) || fileSystem.Scheduler.IsBroken(Rule.SyncFlushesDevice))
         {
+            // A commit's own flush, begun after the data had landed, covers the data too.
             return;
         }
 

@@ -37,24 +37,35 @@ internal sealed class CommitQueue(Scheduler scheduler)
         }
 
         _wanted = running;
+        return Wake();
+    }
+
+    /// <summary>There is other work than commits for the activity: whether it has to be started.</summary>
+    public bool Wake()
+    {
         bool mustStart = !_isActive;
         _isActive = true;
         return mustStart;
     }
 
-    /// <summary>Begins the commit of <paramref name="running"/> if it is wanted; else the activity ends.</summary>
-    public bool TryBegin(TransactionId running, bool isAborted)
+    /// <summary>Begins the commit of <paramref name="running"/> if it is wanted.</summary>
+    public bool TryBegin(TransactionId running)
     {
-        if (isAborted || _wanted < running)
+        if (_wanted < running)
         {
-            _isActive = false;
-            _idle?.Complete(true);
-            _idle = null;
             return false;
         }
 
         _inProgress = running;
         return true;
+    }
+
+    /// <summary>There is nothing to do: the activity ends.</summary>
+    public void Rest()
+    {
+        _isActive = false;
+        _idle?.Complete(true);
+        _idle = null;
     }
 
     public void End(TransactionId transaction, StoreOutcome outcome)

@@ -36,6 +36,12 @@ internal abstract class Handle
     /// </summary>
     public abstract void Freed(VolumeBlock first, ulong count);
 
+    /// <summary>
+    /// Where blocks lead to data that is still to be written, since the format cannot say unwritten: the transaction is not committed before the claim
+    /// that is returned is released. Null where nothing is promised after a crash.
+    /// </summary>
+    public virtual DataClaim? ClaimData() => null;
+
     /// <summary>Asks for more credits within the transaction. False where it is full: then <see cref="RestartAsync"/>.</summary>
     public abstract bool TryExtend(int credits);
 

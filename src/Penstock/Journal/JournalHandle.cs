@@ -52,6 +52,7 @@ internal sealed class JournalHandle(TransactionalJournal journal) : Handle
         try
         {
             journal.VolumeCache.MarkDirty(block, transaction.Id);
+            journal.CancelRevoke(transaction, block.Number);
         }
         catch
         {
@@ -71,10 +72,13 @@ internal sealed class JournalHandle(TransactionalJournal journal) : Handle
     }
 
     /// <inheritdoc/>
-    public override void Forget(VolumeBlock block) => journal.VolumeCache.Forget(block, Joined.Id);
+    public override void Forget(VolumeBlock block) => journal.Forget(Joined, block);
 
     /// <inheritdoc/>
     public override void Freed(VolumeBlock first, ulong count) => journal.AddFreed(Joined, first, count);
+
+    /// <inheritdoc/>
+    public override DataClaim? ClaimData() => journal.ClaimData(Joined);
 
     /// <inheritdoc/>
     public override bool TryExtend(int credits)

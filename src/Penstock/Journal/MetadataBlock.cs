@@ -1,3 +1,4 @@
+using System.Buffers;
 using Penstock.Execution;
 using Penstock.Mapping;
 using Penstock.Memory;
@@ -17,6 +18,7 @@ internal sealed class MetadataBlock
     private readonly IoSegment _memory;
     private PooledCompletion<IoFault>? _firstWaiter;
     private List<PooledCompletion<IoFault>>? _moreWaiters;
+    private byte[]? _frozen;
     private int _pins;
 
     internal MetadataBlock(VolumeBlock number, IoSegment memory)
@@ -63,6 +65,17 @@ internal sealed class MetadataBlock
     /// <summary>Whether it was begun empty and has not been written since. Guarded by the cache's latch.</summary>
     internal bool IsNew { get; set; }
 
+    /// <summary>
+    /// A batch of writes will copy the block as it is now, or was when it was frozen. Set under the cache's latch, cleared under the block's
+    /// own; an edit holds both when it looks.
+    /// </summary>
+    internal bool IsAwaitingCopy { get; set; }
+
+    /// <summary>
+    /// The transaction whose copy in the log is the newest that was committed, while it is not in its place. Guarded by the cache's latch.
+    /// </summary>
+    internal LoggedTransaction? LoggedIn { get; set; }
+
     /// <summary>Whether it was used since the clock hand last passed. Guarded by the cache's latch.</summary>
     internal bool IsReferenced { get; set; }
 
@@ -89,12 +102,45 @@ internal sealed class MetadataBlock
 
     internal void UnlatchAfterEdit() => Monitor.Exit(this);
 
-    /// <summary>Copies the content, never in the middle of an edit.</summary>
+    /// <summary>Copies the content as it was when the copy was asked for, never in the middle of an edit.</summary>
     internal void CopyTo(Span<byte> destination)
     {
         lock (this)
         {
-            _memory.Bytes.CopyTo(destination);
+            IsAwaitingCopy = false;
+            if (_frozen is not { } frozen)
+            {
+                _memory.Bytes.CopyTo(destination);
+                return;
+            }
+
+            frozen.AsSpan(0, _memory.Length).CopyTo(destination);
+            _frozen = null;
+            ArrayPool<byte>.Shared.Return(frozen);
+        }
+    }
+
+    /// <summary>Keeps the content for a copy that is still to be taken. The block's latch is held, and the change not made yet.</summary>
+    internal void Freeze()
+    {
+        if (_frozen is null)
+        {
+            _frozen = ArrayPool<byte>.Shared.Rent(_memory.Length);
+            _memory.Bytes.CopyTo(_frozen);
+        }
+    }
+
+    /// <summary>The copy will not be taken after all.</summary>
+    internal void CancelCopy()
+    {
+        lock (this)
+        {
+            IsAwaitingCopy = false;
+            if (_frozen is { } frozen)
+            {
+                _frozen = null;
+                ArrayPool<byte>.Shared.Return(frozen);
+            }
         }
     }
 

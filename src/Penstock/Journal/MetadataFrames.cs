@@ -122,5 +122,5 @@ internal sealed class MetadataFrames : IDisposable
     }
 
     private static bool CanTake(MetadataBlock block) =>
-        block is { Pins: 0, IsReading: false, IsOwed: false, State: MetadataState.Clean or MetadataState.Forgotten };
+        block is { Pins: 0, IsReading: false, IsOwed: false, LoggedIn: null, State: MetadataState.Clean or MetadataState.Forgotten };
 }

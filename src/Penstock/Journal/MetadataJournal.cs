@@ -1,8 +1,8 @@
 namespace Penstock.Journal;
 
 /// <summary>
-/// How changes of metadata reach the device. One implementation has no log (ext2, and for now everything): dirty blocks are written in place.
-/// Another, later, writes them to a jbd2 log first. The rest of the code cannot tell them apart.
+/// How changes of metadata reach the device. One implementation has no log (ext2, ext4 without a journal): dirty blocks are written in place.
+/// Another writes them to a jbd2 log first. The rest of the code cannot tell them apart.
 /// </summary>
 internal abstract class MetadataJournal : IAsyncDisposable
 {
@@ -26,6 +26,25 @@ internal abstract class MetadataJournal : IAsyncDisposable
     /// <summary>Waits until every change of <paramref name="transaction"/> and those before it is on stable storage.</summary>
     /// <exception cref="DeviceException">It could not be written; the changes stay in memory and the journal is aborted.</exception>
     public abstract ValueTask CommitAsync(TransactionId transaction);
+
+    /// <summary>A point in time between two flushes of the device that this journal begins, for <see cref="HasFlushedSince"/>.</summary>
+    public virtual long FlushMark => 0;
+
+    /// <summary>
+    /// Whether a flush that was begun after <paramref name="mark"/> was taken has succeeded: then all that had reached the device before it is on stable
+    /// storage, metadata or not.
+    /// </summary>
+    public virtual bool HasFlushedSince(long mark) => false;
+
+    /// <summary>
+    /// Commits everything and brings it to its places, so that nothing needs a log any more: before the volume is marked as closed. False if
+    /// something was changed meanwhile.
+    /// </summary>
+    public virtual async ValueTask<bool> SettleAsync()
+    {
+        await CommitAsync(Running).ConfigureAwait(false);
+        return true;
+    }
 
     /// <summary>Begins a commit of what is running, without waiting for it.</summary>
     public abstract void StartCommit();

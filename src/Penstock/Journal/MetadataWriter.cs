@@ -10,7 +10,7 @@ namespace Penstock.Journal;
 /// Writes metadata blocks in their places: copies each under its latch into staging memory, neighbours side by side, and keeps a bounded number
 /// of requests in flight. One batch at a time.
 /// </summary>
-internal sealed class MetadataWriter : IDeviceRequestOwner, IDisposable
+internal abstract class MetadataWriter : IDeviceRequestOwner, IDisposable
 {
     /// <summary>Memory for one request: large enough that a run of blocks costs one, small enough that 32 of them are little.</summary>
     private const int SlotBytes = 64 << 10;
@@ -24,10 +24,9 @@ internal sealed class MetadataWriter : IDeviceRequestOwner, IDisposable
     private readonly Stack<int> _idle = new(MaxInFlight);
     private List<MetadataBlock> _batch = [];
     private PooledCompletion<bool>? _waiter;
-    private TransactionId _transaction;
     private StoreOutcome _outcome;
 
-    public MetadataWriter(VolumeMetadataCache cache)
+    protected MetadataWriter(VolumeMetadataCache cache)
     {
         _cache = cache;
         _device = cache.Device;
@@ -38,16 +37,17 @@ internal sealed class MetadataWriter : IDeviceRequestOwner, IDisposable
         }
     }
 
+    protected VolumeMetadataCache Cache => _cache;
+
     private int BlocksInSlot => SlotBytes / _cache.BlockSize;
 
     /// <summary>
-    /// Writes what <see cref="VolumeMetadataCache.CollectDirty"/> collected for <paramref name="transaction"/>, in ascending order. Every block
-    /// of the batch is ended, written or dirty again, when this returns.
+    /// Writes what was collected in ascending order, and leaves the batch empty. Every block of it is ended, written or not, when this returns.
     /// </summary>
-    public async ValueTask<StoreOutcome> WriteAsync(TransactionId transaction, List<MetadataBlock> batch)
+    public async ValueTask<StoreOutcome> WriteAsync(List<MetadataBlock> batch)
     {
+        batch.Sort(static (a, b) => a.Number.CompareTo(b.Number));
         _batch = batch;
-        _transaction = transaction;
         _outcome = default;
         int next = 0;
         while (next < batch.Count && !_outcome.IsFinal)
@@ -62,7 +62,7 @@ internal sealed class MetadataWriter : IDeviceRequestOwner, IDisposable
         await DrainAsync().ConfigureAwait(false);
         for (; next < batch.Count; next++)
         {
-            _cache.EndWrite(batch[next], transaction, isWritten: false);
+            End(batch[next], isWritten: false);
         }
 
         batch.Clear();
@@ -78,7 +78,7 @@ internal sealed class MetadataWriter : IDeviceRequestOwner, IDisposable
         int written = (int)(result.Bytes / _cache.BlockSize);
         for (int i = 0; i < slot.Count; i++)
         {
-            _cache.EndWrite(_batch[slot.First + i], _transaction, isWritten: i < written);
+            End(_batch[slot.First + i], isWritten: i < written);
         }
 
         IoFault fault = written < slot.Count && !result.IsFailed ? IoFault.DeviceFailed : result.Fault;
@@ -100,6 +100,9 @@ internal sealed class MetadataWriter : IDeviceRequestOwner, IDisposable
             ((IDisposable?)slot.Memory)?.Dispose();
         }
     }
+
+    /// <summary>The write of a block has ended, or will not be made. Unpins the block.</summary>
+    protected abstract void End(MetadataBlock block, bool isWritten);
 
     /// <summary>How many blocks of the batch from <paramref name="first"/> on are neighbours and fit one request.</summary>
     private int CountRun(int first)

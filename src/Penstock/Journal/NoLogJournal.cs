@@ -1,4 +1,3 @@
-using Penstock.Devices;
 using Penstock.Execution;
 
 namespace Penstock.Journal;
@@ -13,34 +12,35 @@ namespace Penstock.Journal;
 /// </remarks>
 internal sealed class NoLogJournal : TransactionalJournal
 {
-    private readonly MetadataWriter _writer;
+    private readonly CommitWriter _writer;
     private readonly List<MetadataBlock> _batch = [];
     private bool _needsFlush;
 
     /// <inheritdoc cref="TransactionalJournal(VolumeMetadataCache, IJournalClient, int, TimeSpan?)"/>
     public NoLogJournal(VolumeMetadataCache cache, IJournalClient client, int maxUnstableBlocks = 0, TimeSpan? commitInterval = null)
-        : base(cache, client, maxUnstableBlocks, commitInterval) => _writer = new MetadataWriter(cache);
+        : base(cache, client, maxUnstableBlocks, commitInterval) => _writer = new CommitWriter(cache);
 
     /// <inheritdoc/>
-    protected override async ValueTask<StoreOutcome> StoreAsync(TransactionId transaction)
+    protected override async ValueTask<StoreOutcome> StoreAsync(Transaction transaction)
     {
         if (!Scheduler.IsBroken(Rule.NewBlocksBeforePointers))
         {
-            StoreOutcome begun = await StoreNewAsync(transaction).ConfigureAwait(false);
+            StoreOutcome begun = await StoreNewAsync(transaction.Id).ConfigureAwait(false);
             if (begun.IsFailed)
             {
                 return begun;
             }
         }
 
-        VolumeCache.CollectDirty(transaction, _batch);
+        VolumeCache.CollectDirty(transaction.Id, _batch);
 
         // What a commit that failed for lack of space did write has never been flushed: its successor does it.
         _needsFlush |= _batch.Count > 0;
-        StoreOutcome outcome = await _writer.WriteAsync(transaction, _batch).ConfigureAwait(false);
+        StoreOutcome outcome = await _writer.WriteAsync(transaction.Id, _batch).ConfigureAwait(false);
         if (!outcome.IsFailed && _needsFlush)
         {
             outcome = await FlushAsync().ConfigureAwait(false);
+            _needsFlush = outcome.IsFailed;
         }
 
         return outcome;
@@ -63,13 +63,19 @@ internal sealed class NoLogJournal : TransactionalJournal
         return outcome.IsFailed ? outcome : await FlushAsync().ConfigureAwait(false);
     }
 
-    private async ValueTask<StoreOutcome> FlushAsync()
-    {
-        IoResult flushed = await VolumeCache.Device.FlushAsync().ConfigureAwait(false);
-        _needsFlush = flushed.IsFailed;
-        return StoreOutcome.OfFlush(flushed.Fault);
-    }
-
     /// <inheritdoc/>
     protected override void DisposeStore() => _writer.Dispose();
+
+    private sealed class CommitWriter(VolumeMetadataCache cache) : MetadataWriter(cache)
+    {
+        private TransactionId _transaction;
+
+        public ValueTask<StoreOutcome> WriteAsync(TransactionId transaction, List<MetadataBlock> batch)
+        {
+            _transaction = transaction;
+            return WriteAsync(batch);
+        }
+
+        protected override void End(MetadataBlock block, bool isWritten) => Cache.EndWrite(block, _transaction, isWritten);
+    }
 }

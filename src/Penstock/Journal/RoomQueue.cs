@@ -3,21 +3,28 @@ using Penstock.Execution;
 namespace Penstock.Journal;
 
 /// <summary>
-/// The room for changes: blocks that are dirty or being written, and credits promised to open handles, stay under a limit. Guarded by the
-/// journal's latch. A log counts its own free blocks here too.
+/// The room for changes: blocks that cannot leave the memory (dirty, being written, or in the log only), and credits promised to open handles, stay
+/// under a limit. Guarded by the journal's latch.
 /// </summary>
-internal sealed class RoomQueue(VolumeMetadataCache cache, int limit)
+/// <param name="cache">The blocks.</param>
+/// <param name="limit">How many of them.</param>
+/// <param name="fitsLog">Whether so many credits fit the log besides what is dirty or promised already.</param>
+internal sealed class RoomQueue(VolumeMetadataCache cache, int limit, Func<int, int, bool> fitsLog)
 {
     private readonly Queue<(int Credits, PooledCompletion<IoFault> Waiter)> _waiters = new();
     private int _promised;
+    private bool _isHeld;
 
     public bool HasWaiters => _waiters.Count > 0;
 
-    /// <summary>
-    /// Promises first: a credit that becomes a dirty block meanwhile (counted as the latter before it is <see cref="Spent"/>) is counted twice, never
-    /// left out.
-    /// </summary>
-    private int Used => Volatile.Read(ref _promised) + cache.UnstableBlocks;
+    /// <summary>Nobody gets room until <see cref="Release"/>.</summary>
+    public void Hold() => _isHeld = true;
+
+    public void Release()
+    {
+        _isHeld = false;
+        Grant();
+    }
 
     /// <summary>Takes the credits if there is room and nobody waits.</summary>
     public bool TryTake(int credits)
@@ -67,6 +74,19 @@ internal sealed class RoomQueue(VolumeMetadataCache cache, int limit)
         }
     }
 
-    /// <summary>A change larger than the limit goes alone.</summary>
-    private bool Fits(int credits) => Used is var used && (used == 0 || (long)used + credits <= limit);
+    /// <summary>
+    /// A change larger than the limit goes alone. Promises are looked at first: a credit that becomes a dirty block meanwhile (counted as the latter before it is
+    /// <see cref="Spent"/>) is counted twice, never left out.
+    /// </summary>
+    private bool Fits(int credits)
+    {
+        if (_isHeld)
+        {
+            return false;
+        }
+
+        int promised = Volatile.Read(ref _promised);
+        int used = promised + cache.UnstableBlocks + cache.LoggedBlocks;
+        return (used == 0 || (long)used + credits <= limit) && fitsLog(promised + cache.DirtyBlocks, credits);
+    }
 }

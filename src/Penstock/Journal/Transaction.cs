@@ -6,11 +6,12 @@ namespace Penstock.Journal;
 
 /// <summary>
 /// The changes that reach the device together: running (handles join) → closed (newcomers join the next one; its own go on) → stored →
-/// committed. Guarded by the journal's latch. A log adds the blocks it has frozen and where in the log it lies.
+/// committed. Guarded by the journal's latch until it is stored.
 /// </summary>
 internal sealed class Transaction(TransactionId id)
 {
     private readonly List<FreedRun> _freed = [];
+    private readonly HashSet<ulong> _revoked = [];
 
     public TransactionId Id { get; } = id;
 
@@ -23,11 +24,28 @@ internal sealed class Transaction(TransactionId id)
     /// <summary>Whether newcomers join the next transaction.</summary>
     public bool IsClosed { get; set; }
 
+    /// <summary>Whether a handle joined since the client's last one began: what that one stored may be out of date.</summary>
+    public bool HasLateHandles { get; set; }
+
+    /// <summary>How many writes of file data must have landed before it is committed.</summary>
+    public int DataInFlight { get; set; }
+
+    /// <summary>Told when the last of that data has landed.</summary>
+    public PooledCompletion<bool>? DataLanded { get; set; }
+
     /// <summary>Told when the last handle of the closed transaction stops.</summary>
     public PooledCompletion<bool>? Drained { get; set; }
 
     /// <summary>The blocks that its handles freed (invariant 3.5).</summary>
     public ReadOnlySpan<FreedRun> Freed => CollectionsMarshal.AsSpan(_freed);
+
+    /// <summary>The blocks that were metadata and were freed: what the log has of them must not be replayed.</summary>
+    public IReadOnlyCollection<ulong> Revoked => _revoked;
+
+    public void Revoke(VolumeBlock block) => _revoked.Add(block.Value);
+
+    /// <summary>The block is metadata again.</summary>
+    public void CancelRevoke(VolumeBlock block) => _revoked.Remove(block.Value);
 
     public void AddFreed(VolumeBlock first, ulong count)
     {
@@ -41,10 +59,11 @@ internal sealed class Transaction(TransactionId id)
         }
     }
 
-    /// <summary>Takes over what a transaction freed that could not be committed: it waits for this one.</summary>
-    public void AddFreed(Transaction failed)
+    /// <summary>Takes over what a transaction freed and revoked that could not be committed: it waits for this one.</summary>
+    public void TakeOver(Transaction failed)
     {
         _freed.AddRange(failed._freed);
+        _revoked.UnionWith(failed._revoked);
         IsUsed |= failed.IsUsed;
     }
 }

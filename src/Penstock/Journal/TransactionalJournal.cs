@@ -11,9 +11,10 @@ namespace Penstock.Journal;
 /// <remarks>
 /// <list type="number">
 /// <item>At most one transaction is running; handles join it, and it alone. At most one is being committed, so commits are in order.</item>
-/// <item>A transaction is closed before its commit waits for its handles; newcomers join the next one at once and never wait for a commit,
-/// except for room.</item>
-/// <item>A transaction is stored only when none of its handles is open. A closed one gets one more handle: the client's last.</item>
+/// <item>A transaction is closed before its commit waits for its handles. Without a log newcomers join the next one at once; with one they wait
+/// until the closed one has no handle left (<see cref="HoldsNewcomers"/>), since both would change the same blocks. Neither waits for the device.</item>
+/// <item>A transaction is stored only when none of its handles is open. A closed one gets one more handle: the client's last. Where newcomers are
+/// held, reserved handles still join it, and the client's last is made again if one did.</item>
 /// <item>No handle is handed out before the volume has been marked as changed on the device.</item>
 /// <item>A commit succeeds only when all its blocks are written and the device is flushed. After a failed flush none ever does.</item>
 /// <item>Freed blocks are told to the client when their transaction has committed, never before; those of a failed one wait for the next.</item>
@@ -22,7 +23,7 @@ namespace Penstock.Journal;
 /// <item>After an abort no handle begins and nothing is edited; what is dirty stays in memory.</item>
 /// </list>
 /// </remarks>
-internal abstract class TransactionalJournal : MetadataJournal
+internal abstract partial class TransactionalJournal : MetadataJournal
 {
     private static readonly TimeSpan s_defaultInterval = TimeSpan.FromSeconds(5);
 
@@ -39,6 +40,8 @@ internal abstract class TransactionalJournal : MetadataJournal
     private IoFault _failure;
     private StoreOutcome _failedStore;
     private volatile bool _isAborted;
+    private long _flushesBegun;
+    private long _lastGoodFlush;
     private bool _isMarkedChanged;
     private bool _isClosing;
 
@@ -52,7 +55,7 @@ internal abstract class TransactionalJournal : MetadataJournal
         VolumeCache = cache;
         _client = client;
         _interval = commitInterval ?? s_defaultInterval;
-        _room = new RoomQueue(cache, maxUnstableBlocks > 0 ? maxUnstableBlocks : cache.DefaultUnstableLimit);
+        _room = new RoomQueue(cache, maxUnstableBlocks > 0 ? maxUnstableBlocks : cache.DefaultUnstableLimit, FitsLog);
         _commits = new CommitQueue(cache.Device.Scheduler);
         _handles = new Pool<JournalHandle>(() => new JournalHandle(this));
         _reservations = new Pool<JournalReservation>(() => new JournalReservation(this));
@@ -77,9 +80,26 @@ internal abstract class TransactionalJournal : MetadataJournal
     /// <inheritdoc/>
     public override bool IsAborted => _isAborted;
 
+    /// <inheritdoc/>
+    public override long FlushMark => Volatile.Read(ref _flushesBegun);
+
     internal VolumeMetadataCache VolumeCache { get; }
 
     protected Scheduler Scheduler => VolumeCache.Device.Scheduler;
+
+    /// <summary>Whether nobody but reserved handles begins while a closed transaction has handles.</summary>
+    protected virtual bool HoldsNewcomers => false;
+
+    /// <summary>Whether there is work for the activity besides commits. The latch is held.</summary>
+    protected virtual bool WantsUpkeep => false;
+
+    /// <summary>Whether somebody waits for room. The latch is held.</summary>
+    protected bool IsRoomWanted => _room.HasWaiters;
+
+    /// <summary>Guards the transactions, the room, and what a mode has for them.</summary>
+    protected object Latch => _latch;
+
+    protected int CreditsOfLastHandle => _client.CreditsBeforeCommit;
 
     private string DeviceName => VolumeCache.Device.Name;
 
@@ -156,6 +176,9 @@ internal abstract class TransactionalJournal : MetadataJournal
     }
 
     /// <inheritdoc/>
+    public override bool HasFlushedSince(long mark) => Volatile.Read(ref _lastGoodFlush) > mark;
+
+    /// <inheritdoc/>
     public override void StartCommit()
     {
         lock (_latch)
@@ -212,12 +235,49 @@ internal abstract class TransactionalJournal : MetadataJournal
     }
 
     /// <summary>
+    /// Whether so many more blocks fit what the mode has room for, besides memory, if so many are dirty or promised already. The latch is held.
+    /// </summary>
+    protected virtual bool FitsLog(int used, int credits) => true;
+
+    /// <summary>Refuses a change that can never be stored.</summary>
+    protected virtual void RequireStorable(int credits)
+    {
+    }
+
+    /// <summary>
     /// Brings a closed transaction, none of whose handles is open, to stable storage. What could not be written stays dirty. One call at a time.
     /// </summary>
-    protected abstract ValueTask<StoreOutcome> StoreAsync(TransactionId transaction);
+    protected abstract ValueTask<StoreOutcome> StoreAsync(Transaction transaction);
+
+    /// <summary>The transaction has got its last change. The latch is held: the next one begins when this returns.</summary>
+    protected virtual void Seal(Transaction transaction)
+    {
+    }
+
+    /// <summary>A sealed transaction will not be stored after all: the journal was aborted.</summary>
+    protected virtual void Unseal(Transaction transaction)
+    {
+    }
+
+    /// <summary>The journal is given up. The latch is held.</summary>
+    protected virtual void Aborted()
+    {
+    }
+
+    /// <summary>Does some of the work besides commits; between two calls a commit that is wanted has its turn.</summary>
+    protected virtual ValueTask<StoreOutcome> UpkeepAsync() => default;
 
     /// <summary>Frees what the mode holds. No store is in progress, or the device is gone.</summary>
     protected abstract void DisposeStore();
+
+    /// <summary>Has the activity look for work: <see cref="WantsUpkeep"/> became true. Without the latch.</summary>
+    protected void StartUpkeep()
+    {
+        lock (_latch)
+        {
+            WakeForUpkeep();
+        }
+    }
 
     internal void RequireNotAborted()
     {
@@ -245,12 +305,39 @@ internal abstract class TransactionalJournal : MetadataJournal
         }
     }
 
-    /// <summary>A transaction that is closed takes no more credits: its commit is waiting.</summary>
+    /// <summary>
+    /// A transaction that is closed takes no more credits, since its commit is waiting; except for reserved handles, which must not wait for the next.
+    /// </summary>
     internal bool TryExtend(Transaction transaction, int credits, bool isReserved)
     {
         lock (_latch)
         {
-            return !transaction.IsClosed && (isReserved || _room.TryTake(credits));
+            return isReserved || (!transaction.IsClosed && _room.TryTake(credits));
+        }
+    }
+
+    /// <summary>A metadata block was freed.</summary>
+    internal void Forget(Transaction transaction, VolumeBlock block)
+    {
+        VolumeCache.Forget(block, transaction.Id);
+        if (HoldsNewcomers && !Scheduler.IsBroken(Rule.FreedMetadataIsRevoked))
+        {
+            lock (_latch)
+            {
+                transaction.Revoke(block);
+            }
+        }
+    }
+
+    /// <summary>A block is metadata, whatever was said of it before.</summary>
+    internal void CancelRevoke(Transaction transaction, VolumeBlock block)
+    {
+        if (transaction.Revoked.Count > 0)
+        {
+            lock (_latch)
+            {
+                transaction.CancelRevoke(block);
+            }
         }
     }
 
@@ -294,14 +381,23 @@ internal abstract class TransactionalJournal : MetadataJournal
     internal async ValueTask RejoinAsync(JournalHandle handle, int credits)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(credits);
-        await WaitForRoomAsync(credits).ConfigureAwait(false);
+        if (handle.IsReserved)
+        {
+            // Rule 7.
+            RequireNotAborted();
+        }
+        else
+        {
+            await WaitForRoomAsync(credits).ConfigureAwait(false);
+        }
+
         lock (_latch)
         {
-            Join(handle, credits, isReserved: false);
+            Join(handle, credits, handle.IsReserved);
         }
     }
 
-    private bool HasSomethingToCommit => _running.IsUsed || VolumeCache.UnstableBlocks > 0;
+    private bool HasSomethingToCommit => _running.IsUsed || VolumeCache.DirtyBlocks > 0;
 
     private async ValueTask<Handle> BeginSlowlyAsync(int credits)
     {
@@ -333,6 +429,7 @@ internal abstract class TransactionalJournal : MetadataJournal
     /// <summary>Returns with the credits taken.</summary>
     private async ValueTask WaitForRoomAsync(int credits)
     {
+        RequireStorable(credits);
         await MarkChangedAsync().ConfigureAwait(false);
         PooledCompletion<IoFault> waiter;
         lock (_latch)
@@ -418,6 +515,7 @@ internal abstract class TransactionalJournal : MetadataJournal
     private static JournalHandle JoinTo(Transaction transaction, JournalHandle handle, int credits, bool isReserved)
     {
         transaction.OpenHandles++;
+        transaction.HasLateHandles = true;
         handle.Join(transaction, credits, isReserved);
         return handle;
     }
@@ -429,129 +527,6 @@ internal abstract class TransactionalJournal : MetadataJournal
         JournalReservation reservation = _reservations.Rent();
         reservation.Fill(credits);
         return reservation;
-    }
-
-    /// <summary>Latch held. Someone waits for room, and a commit would make some.</summary>
-    private void WantCommitForRoom()
-    {
-        if (_room.HasWaiters && HasSomethingToCommit && !IsAborted)
-        {
-            WantCommit(_running.Id);
-        }
-    }
-
-    /// <summary>Latch held.</summary>
-    private void WantCommit(TransactionId transaction)
-    {
-        if (_commits.Want(transaction, _running.Id))
-        {
-            Scheduler.Start(RunCommitsAsync);
-        }
-    }
-
-    /// <summary>Commits while somebody wants it: one activity at a time (rule 1).</summary>
-    private async Task RunCommitsAsync()
-    {
-        while (TryCloseRunning(out Transaction? transaction))
-        {
-            StoreOutcome outcome = await CommitClosedAsync(transaction).ConfigureAwait(false);
-            EndCommit(transaction, outcome);
-        }
-    }
-
-    private bool TryCloseRunning([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Transaction? transaction)
-    {
-        lock (_latch)
-        {
-            transaction = null;
-            if (!_commits.TryBegin(_running.Id, isAborted: IsAborted))
-            {
-                return false;
-            }
-
-            transaction = _running;
-            transaction.IsClosed = true;
-            transaction.Drained = transaction.OpenHandles > 0 ? PooledCompletion<bool>.Rent(Scheduler) : null;
-            _running = new Transaction(transaction.Id.Next);
-            return true;
-        }
-    }
-
-    private async ValueTask<StoreOutcome> CommitClosedAsync(Transaction transaction)
-    {
-        ValueTask<bool> drained = default;
-        lock (_latch)
-        {
-            if (transaction.Drained is { } completion)
-            {
-                drained = completion.Task;
-            }
-        }
-
-        await drained.ConfigureAwait(false);
-        try
-        {
-            if (transaction.IsUsed)
-            {
-                await RunLastHandleAsync(transaction).ConfigureAwait(false);
-            }
-        }
-        catch (FileSystemException e)
-        {
-            return new StoreOutcome(e.Fault, IsFinal: true, -1, $"the last changes of {transaction.Id} could not be made ({e.Message})");
-        }
-
-        return IsAborted ? _failedStore : await StoreAsync(transaction.Id).ConfigureAwait(false);
-    }
-
-    /// <summary>Rule 3. Its credits are the journal's own: the commit waits for nobody.</summary>
-    private async ValueTask RunLastHandleAsync(Transaction transaction)
-    {
-        JournalHandle handle = _handles.Rent();
-        lock (_latch)
-        {
-            JoinTo(transaction, handle, _client.CreditsBeforeCommit, isReserved: true);
-        }
-
-        RecordBegin();
-        try
-        {
-            await _client.BeforeCommitAsync(handle).ConfigureAwait(false);
-        }
-        finally
-        {
-            handle.Stop();
-        }
-    }
-
-    private void EndCommit(Transaction transaction, StoreOutcome outcome)
-    {
-        if (!outcome.IsFailed)
-        {
-            // Rule 6. Before anybody hears of the commit, so that what it freed can be used by whoever waits for it.
-            foreach (FreedRun run in transaction.Freed)
-            {
-                _client.FreedBlocksCommitted(run.First, run.Count);
-            }
-        }
-        else if (outcome.IsFinal)
-        {
-            Abort(outcome);
-        }
-
-        lock (_latch)
-        {
-            if (outcome is { IsFailed: true, IsFinal: false })
-            {
-                _running.AddFreed(transaction);
-                _alarm.Set(_interval);
-                _room.FailAll(outcome.Fault);
-            }
-
-            _commits.End(transaction.Id, outcome);
-            _room.Grant();
-            WantCommitForRoom();
-        }
     }
 
     private void Abort(StoreOutcome outcome)
@@ -569,31 +544,7 @@ internal abstract class TransactionalJournal : MetadataJournal
             _room.FailAll(IoFault.ReadOnly);
             _commits.FailAll(outcome);
             _alarm.Cancel();
-        }
-    }
-
-    private async ValueTask CommitEverythingAsync()
-    {
-        while (true)
-        {
-            TransactionId last;
-            lock (_latch)
-            {
-                if (!HasSomethingToCommit && !_commits.IsInProgress)
-                {
-                    return;
-                }
-
-                // Without a change that could be lost, an abort is old news.
-                if (IsAborted && VolumeCache.UnstableBlocks == 0)
-                {
-                    return;
-                }
-
-                last = _running.Id;
-            }
-
-            await CommitAsync(last).ConfigureAwait(false);
+            Aborted();
         }
     }
 

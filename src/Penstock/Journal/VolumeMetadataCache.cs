@@ -23,7 +23,7 @@ namespace Penstock.Journal;
 /// </list>
 /// States: see <see cref="MetadataState"/>.
 /// </remarks>
-internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, IAsyncDisposable
+internal sealed partial class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, IAsyncDisposable
 {
     public const long DefaultBudget = 32L << 20;
 
@@ -37,6 +37,7 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
     private readonly HashSet<MetadataBlock> _owed = [];
     private PooledCompletion<bool>? _drained;
     private int _writing;
+    private int _dirty;
     private int _unstable;
     private int _readsInFlight;
     private bool _isDisposed;
@@ -63,6 +64,9 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
 
     /// <summary>How many blocks are dirty or on their way to the device.</summary>
     public int UnstableBlocks => Volatile.Read(ref _unstable);
+
+    /// <summary>How many blocks the next commit has to write.</summary>
+    public int DirtyBlocks => Volatile.Read(ref _dirty);
 
     /// <summary>How many blocks may be dirty before those who change more have to wait: half of the budget, the rest is for readers.</summary>
     public int DefaultUnstableLimit => (int)Math.Clamp(_frames.Budget / 2, 64, 1 << 20);
@@ -218,6 +222,11 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
         lock (_latch)
         {
             Require(block.Pins > 0, 3, "is edited without a pin", block);
+            if (block.IsAwaitingCopy && HasLog && !_device.Scheduler.IsBroken(Rule.CommittingBlockIsFrozen))
+            {
+                block.Freeze();
+            }
+
             switch (block.State)
             {
                 case MetadataState.Clean:
@@ -243,19 +252,20 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
         {
             if (_table.TryGetValue(number, out MetadataBlock? block))
             {
-                if (block.State == MetadataState.Dirty && block.DirtiedBy >= transaction)
+                if (block.State == MetadataState.Dirty && (block.DirtiedBy >= transaction || HasLog))
                 {
                     NoLongerOwe(block);
                 }
 
+                NoteForgotten(block, transaction);
                 Detach(block);
             }
         }
     }
 
     /// <summary>
-    /// Moves the blocks that <paramref name="transaction"/> or an older one has dirtied to Writing and adds them to <paramref name="batch"/>, pinned,
-    /// in ascending order. The transaction's handles have stopped.
+    /// Moves the blocks that <paramref name="transaction"/> or an older one has dirtied to Writing and adds them to <paramref name="batch"/>,
+    /// pinned. The transaction's handles have stopped.
     /// </summary>
     /// <param name="transaction">The transaction.</param>
     /// <param name="batch">Where they go.</param>
@@ -277,15 +287,16 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
                 block.Pin();
                 _owed.Remove(block);
                 block.IsOwed = false;
+                block.IsAwaitingCopy = true;
                 _writing++;
                 if (block.State == MetadataState.Dirty)
                 {
                     block.State = MetadataState.Writing;
                 }
             }
-        }
 
-        batch.Sort(static (a, b) => a.Number.CompareTo(b.Number));
+            CountUnstable();
+        }
     }
 
     /// <summary>Ends the write of a collected block, and unpins it. What failed is dirty again (rule 4).</summary>
@@ -306,7 +317,7 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
                 Owe(block);
             }
 
-            _unstable = _owed.Count + _writing;
+            CountUnstable();
             block.Unpin();
         }
     }
@@ -417,7 +428,7 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
     {
         _table.Remove(block.Number);
         block.State = MetadataState.Forgotten;
-        if (block is { Pins: 0, IsReading: false, IsOwed: false })
+        if (block is { Pins: 0, IsReading: false, IsOwed: false, LoggedIn: null })
         {
             _frames.Release(block);
         }
@@ -433,6 +444,8 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
                 throw new CorruptVolumeException("block bitmap", number.ToString(), "bit", "clear, though the block is in use as metadata");
             }
 
+            // It was freed by a transaction that has committed, so no copy of it is wanted any more.
+            RemoveLogged(old);
             Detach(old);
         }
     }
@@ -446,14 +459,20 @@ internal sealed class VolumeMetadataCache : MetadataCache, IDeviceRequestOwner, 
             _owed.Add(block);
         }
 
-        _unstable = _owed.Count + _writing;
+        CountUnstable();
     }
 
     private void NoLongerOwe(MetadataBlock block)
     {
         block.IsOwed = false;
         _owed.Remove(block);
-        _unstable = _owed.Count + _writing;
+        CountUnstable();
+    }
+
+    private void CountUnstable()
+    {
+        _dirty = _owed.Count;
+        _unstable = _dirty + _writing;
     }
 
     /// <summary>Latch held. Adds a block that is being loaded to a read, begun if there is none.</summary>

@@ -165,7 +165,12 @@ internal static partial class Scenarios
             while (true)
             {
                 Sync.MonitorEnter(latch, -1);
-                bool isWanted = commits.TryBegin(running, isAborted: false);
+                bool isWanted = commits.TryBegin(running);
+                if (!isWanted)
+                {
+                    commits.Rest();
+                }
+
                 TransactionId closing = running;
                 running = isWanted ? running.Next : running;
                 e.Require(commits.IsInProgress == isWanted, "a commit is in progress that did not begin");
@@ -202,10 +207,9 @@ internal static partial class Scenarios
             {
                 Sync.MonitorEnter(latch, -1);
                 commits.FailAll(default);
-                bool begins = commits.TryBegin(running, isAborted: true);
+                commits.Rest();
                 isActive = false;
                 Sync.MonitorExit(latch, -1);
-                e.Require(!begins, "an aborted journal begins a commit");
             }, isDaemon: true);
             e.Await(committed);
         });

@@ -28,7 +28,7 @@ public sealed class Ext4FileSystemTests
     [Fact]
     public void The_first_change_is_preceded_by_a_durable_mark_and_closing_takes_it_back() => fixture.Scheduler.Run(async () =>
     {
-        await fixture.MakeAsync(new MakingOptions());
+        await fixture.MakeAsync(new MakingOptions { Features = "^has_journal" });
         Ext4FileSystem fileSystem = await fixture.OpenAsync();
         Assert.Equal(VolumeStates.Clean, ReadState());
         fixture.Device.ClearRecord();
@@ -40,9 +40,28 @@ public sealed class Ext4FileSystemTests
     });
 
     [Fact]
-    public void What_was_not_closed_opens_read_only_and_says_why() => fixture.Scheduler.Run(async () =>
+    public void With_a_journal_the_mark_is_needs_recovery_and_the_log_is_empty_at_the_end() => fixture.Scheduler.Run(async () =>
     {
         await fixture.MakeAsync(new MakingOptions());
+        Ext4FileSystem fileSystem = await fixture.OpenAsync(usesJournal: true);
+        Assert.False(NeedsRecovery());
+        fixture.Device.ClearRecord();
+        await TouchAsync(fileSystem, "a");
+        Assert.Equal(DeviceOperation.WriteThrough, fixture.Device.Operations.First(o => o.Operation != DeviceOperation.Read).Operation);
+        Assert.True(NeedsRecovery());
+        Assert.Equal(VolumeStates.Clean, ReadState());
+        await fileSystem.DisposeAsync();
+        Assert.False(NeedsRecovery());
+        Assert.Equal(VolumeStates.Clean, ReadState());
+
+        bool NeedsRecovery() =>
+            Superblock.Parse(fixture.Device.Peek(Superblock.VolumeOffset, Superblock.Size)).Has(IncompatFeatures.NeedsRecovery);
+    });
+
+    [Fact]
+    public void What_was_not_closed_opens_read_only_and_says_why() => fixture.Scheduler.Run(async () =>
+    {
+        await fixture.MakeAsync(new MakingOptions { Features = "^has_journal" });
         Ext4FileSystem left = await fixture.OpenAsync();
         await TouchAsync(left, "a");
         await left.Journal.CommitAsync(left.Journal.Running);
@@ -78,7 +97,7 @@ public sealed class Ext4FileSystemTests
     [Fact]
     public void Orphans_that_a_clean_volume_still_has_are_freed_on_opening() => fixture.Scheduler.Run(async () =>
     {
-        await fixture.MakeAsync(new MakingOptions());
+        await fixture.MakeAsync(new MakingOptions { Features = "^has_journal" });
         ulong free;
         Ext4FileSystem left = await fixture.OpenAsync();
         var names = new Namespace(left);

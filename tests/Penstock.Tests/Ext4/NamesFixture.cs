@@ -26,8 +26,8 @@ internal sealed class NamesFixture
 
     public async Task MakeAsync(MakingOptions options) => await Ext4Maker.MakeAsync(Device, options);
 
-    public ValueTask<Ext4FileSystem> OpenAsync(bool isReadOnly = false) =>
-        Ext4FileSystem.OpenAsync(Device, new PageCache(Scheduler, 4 << 20), new Ext4OpenOptions { IsReadOnly = isReadOnly });
+    public ValueTask<Ext4FileSystem> OpenAsync(bool isReadOnly = false, bool usesJournal = false) => Ext4FileSystem.OpenAsync(
+        Device, new PageCache(Scheduler, 4 << 20), new Ext4OpenOptions { IsReadOnly = isReadOnly, UsesJournal = usesJournal });
 
     public void AssertLocksInOrder() => Xunit.Assert.Empty(Scheduler.Recorder!.Violations);
 

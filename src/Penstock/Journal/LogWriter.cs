@@ -1,0 +1,248 @@
+using System.Diagnostics;
+using Penstock.Devices;
+using Penstock.Execution;
+using Penstock.Journal.Format;
+using Penstock.Mapping;
+using Penstock.Memory;
+
+namespace Penstock.Journal;
+
+/// <summary>
+/// Writes the blocks of one transaction to the log, in chunks: a descriptor with the copies it tells of, then revoke blocks. A chunk goes out while the
+/// next is filled. The commit block is apart, since a flush comes before it. One transaction at a time.
+/// </summary>
+internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
+{
+    /// <summary>Memory for one chunk: large enough that a commit of many blocks is a few requests.</summary>
+    public const int DefaultChunkBytes = 512 << 10;
+
+    private const int MinBlocksInChunk = 2;
+    private const int MaxInFlight = 4;
+
+    private readonly object _latch = new();
+    private readonly LogArea _area;
+    private readonly LogFormat _format;
+    private readonly Scheduler _scheduler;
+    private readonly int _blocksInChunk;
+    private readonly AlignedBuffer?[] _chunks = new AlignedBuffer?[MaxInFlight];
+    private readonly int[] _parts = new int[MaxInFlight];
+    private readonly Stack<int> _idle = new(MaxInFlight);
+    private readonly BlockTag[] _tags;
+    private readonly ulong[] _numbers;
+    private PooledCompletion<bool>? _waiter;
+    private StoreOutcome _outcome;
+    private uint _next;
+
+    public LogWriter(LogArea area, LogFormat format, int chunkBytes = DefaultChunkBytes)
+    {
+        _area = area;
+        _format = format;
+        _scheduler = area.Device.Scheduler;
+        _blocksInChunk = Math.Max(Math.Min(1 + DescriptorBlock.Capacity(format), chunkBytes / format.BlockSize), MinBlocksInChunk);
+        _tags = new BlockTag[_blocksInChunk - 1];
+        _numbers = new ulong[RevokeBlock.Capacity(format)];
+        for (int i = MaxInFlight - 1; i >= 0; i--)
+        {
+            _idle.Push(i);
+        }
+    }
+
+    /// <summary>The most blocks of the log that a transaction takes, its commit block too.</summary>
+    public uint CountBlocks(int copies, int revoked)
+    {
+        int inChunk = _blocksInChunk - 1;
+        int revokeBlocks = (revoked + _numbers.Length - 1) / _numbers.Length;
+        return (uint)(copies + ((copies + inChunk - 1) / inChunk) + revokeBlocks + 1);
+    }
+
+    /// <summary>Writes all but the commit block, from a block of the journal on, and waits for it. Nothing is flushed.</summary>
+    public async ValueTask<StoreOutcome> WriteAsync(
+        LogSequence sequence, uint first, List<MetadataBlock> blocks, IReadOnlyCollection<ulong> revoked)
+    {
+        _next = first;
+        _outcome = default;
+        for (int done = 0; done < blocks.Count && !_outcome.IsFailed;)
+        {
+            int count = Math.Min(blocks.Count - done, _blocksInChunk - 1);
+            int chunk = await TakeChunkAsync().ConfigureAwait(false);
+            FillCopies(Memory(chunk), sequence, blocks, done, count);
+            Send(chunk, count + 1);
+            done += count;
+        }
+
+        if (revoked.Count > 0 && !_outcome.IsFailed)
+        {
+            await WriteRevokedAsync(sequence, revoked).ConfigureAwait(false);
+        }
+
+        if (!_scheduler.IsBroken(Rule.LogBeforeCommitBlock))
+        {
+            await DrainAsync().ConfigureAwait(false);
+        }
+
+        return _outcome;
+    }
+
+    /// <summary>Writes the block that makes the transaction count, durably.</summary>
+    /// <param name="commit">What it says.</param>
+    /// <param name="block">The block of the journal that it takes: the one behind the transaction's others.</param>
+    public async ValueTask<StoreOutcome> CommitAsync(CommitBlock commit, uint block)
+    {
+        int chunk = await TakeChunkAsync().ConfigureAwait(false);
+        IoSegment memory = Memory(chunk).Segment.Slice(0, _format.BlockSize);
+        commit.Write(_format, memory.Bytes);
+        long offset = _area.OffsetOf(block, out _);
+        bool isThrough = !_scheduler.IsBroken(Rule.CommitBlockIsDurable);
+        IoResult written = await _area.Device.WriteAsync(offset, memory, isThrough).ConfigureAwait(false);
+        lock (_latch)
+        {
+            _idle.Push(chunk);
+        }
+
+        // Whether the block is on the device is not known: the transaction may be replayed.
+        await DrainAsync().ConfigureAwait(false);
+        return StoreOutcome.OfWrite(written.Fault, offset).And(_outcome) with { IsFinal = written.IsFailed || _outcome.IsFinal };
+    }
+
+    void IDeviceRequestOwner.RequestCompleted(DeviceRequest request, IoResult result)
+    {
+        int chunk = (int)request.Tag;
+        IoFault fault = result.Bytes < request.Length && !result.IsFailed ? IoFault.DeviceFailed : result.Fault;
+        long offset = request.Offset;
+        request.Return();
+        PooledCompletion<bool>? waiter = null;
+        lock (_latch)
+        {
+            _outcome = _outcome.And(StoreOutcome.OfWrite(fault, offset) with { Step = "the log could not be written" });
+            if (--_parts[chunk] == 0)
+            {
+                _idle.Push(chunk);
+                (waiter, _waiter) = (_waiter, null);
+            }
+        }
+
+        waiter?.Complete(true);
+    }
+
+    public void Dispose()
+    {
+        Debug.Assert(_idle.Count == MaxInFlight, "Memory is freed when no request is in flight.");
+        foreach (AlignedBuffer? chunk in _chunks)
+        {
+            ((IDisposable?)chunk)?.Dispose();
+        }
+    }
+
+    /// <summary>Copies the blocks of one descriptor, and fills the descriptor in front of them.</summary>
+    private void FillCopies(AlignedBuffer chunk, LogSequence sequence, List<MetadataBlock> blocks, int first, int count)
+    {
+        Span<byte> memory = chunk.GetSpan();
+        for (int i = 0; i < count; i++)
+        {
+            MetadataBlock block = blocks[first + i];
+            Span<byte> copy = memory.Slice((i + 1) * _format.BlockSize, _format.BlockSize);
+            block.CopyTo(copy);
+            BlockTagFlags flags = BlockTagFlags.None;
+            if (LoggedBlock.MustEscape(copy) && !_scheduler.IsBroken(Rule.MagicIsEscaped))
+            {
+                LoggedBlock.Escape(copy);
+                flags = BlockTagFlags.Escaped;
+            }
+
+            _tags[i] = new BlockTag(block.Number.Value, flags, LoggedBlock.ComputeChecksum(_format, sequence, copy));
+        }
+
+        DescriptorBlock.Write(_format, memory[.._format.BlockSize], sequence, _tags.AsSpan(0, count));
+    }
+
+    private async ValueTask WriteRevokedAsync(LogSequence sequence, IReadOnlyCollection<ulong> revoked)
+    {
+        int filled = 0;
+        int left = revoked.Count;
+        foreach (ulong number in revoked)
+        {
+            _numbers[filled++] = number;
+            left--;
+            if (filled == _numbers.Length || left == 0)
+            {
+                int chunk = await TakeChunkAsync().ConfigureAwait(false);
+                RevokeBlock.Write(_format, Memory(chunk).GetSpan()[.._format.BlockSize], sequence, _numbers.AsSpan(0, filled));
+                Send(chunk, 1);
+                filled = 0;
+            }
+        }
+    }
+
+    private AlignedBuffer Memory(int chunk) =>
+        _chunks[chunk] ??= new AlignedBuffer(_blocksInChunk * _format.BlockSize, Math.Max(4096, _area.Device.MemoryAlignment));
+
+    /// <summary>Sends a filled chunk to the next blocks of the log: a request for each piece that lies in a row.</summary>
+    private void Send(int chunk, int count)
+    {
+        IoSegment memory = Memory(chunk).Segment;
+        int parts = 0;
+        Span<(long Offset, uint First, uint Count)> pieces = stackalloc (long, uint, uint)[count];
+        for (uint done = 0; done < count;)
+        {
+            long offset = _area.OffsetOf(_next, out uint inRow);
+            uint here = Math.Min(inRow, (uint)count - done);
+            pieces[parts++] = (offset, done, here);
+            done += here;
+            _next = _area.Geometry.Advance(_next, here);
+        }
+
+        lock (_latch)
+        {
+            _parts[chunk] = parts;
+        }
+
+        foreach ((long offset, uint first, uint length) in pieces[..parts])
+        {
+            DeviceRequest request = DeviceRequest.Rent(DeviceOperation.Write, offset);
+            request.Append(memory.Slice((int)first * _format.BlockSize, (int)length * _format.BlockSize));
+            request.SetOwner(this);
+            request.Tag = chunk;
+            _area.Device.Submit(request);
+        }
+
+        _area.Device.FlushSubmissions();
+    }
+
+    private async ValueTask<int> TakeChunkAsync()
+    {
+        while (true)
+        {
+            PooledCompletion<bool> waiter;
+            lock (_latch)
+            {
+                if (_idle.TryPop(out int chunk))
+                {
+                    return chunk;
+                }
+
+                waiter = _waiter = PooledCompletion<bool>.Rent(_scheduler);
+            }
+
+            await waiter.Task.ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask DrainAsync()
+    {
+        while (true)
+        {
+            PooledCompletion<bool> waiter;
+            lock (_latch)
+            {
+                if (_idle.Count == MaxInFlight)
+                {
+                    return;
+                }
+
+                waiter = _waiter = PooledCompletion<bool>.Rent(_scheduler);
+            }
+
+            await waiter.Task.ConfigureAwait(false);
+        }
+    }
+}
