@@ -1,6 +1,7 @@
 using Penstock.Caching;
 using Penstock.Devices;
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Recovery;
 using Penstock.Files;
 using Penstock.Journal;
 using Penstock.Mapping;
@@ -14,18 +15,21 @@ internal sealed partial class Ext4FileSystem : FileSystem
     public const uint RootInode = 2;
 
     private readonly string? _readOnlyReason;
+    private readonly RecoveredVolume _recovered;
     private readonly SuperblockKeeper _keeper;
     private readonly Lazy<ulong> _overheadBlocks;
     private MultipleMountGuard? _guard;
-    private Ext4FileSystem(BlockDevice device, PageCache pageCache, Ext4Volume volume, string? readOnlyReason, Ext4OpenOptions options)
-        : base(device, pageCache)
+
+    private Ext4FileSystem(RecoveredVolume recovered, PageCache pageCache, Ext4Volume volume, string? readOnlyReason, Ext4OpenOptions options)
+        : base(recovered.Device, pageCache)
     {
         Volume = volume;
+        _recovered = recovered;
         _readOnlyReason = readOnlyReason;
         _keeper = new SuperblockKeeper(volume, options.MountedOn);
         _overheadBlocks = new Lazy<ulong>(CountOverhead);
         volume.Space.MayUseRootReserve = options.MayUseRootReserve;
-        var cache = new VolumeMetadataCache(device, BlockSize, options.MetadataBudget);
+        var cache = new VolumeMetadataCache(Device, BlockSize, options.MetadataBudget);
         volume.Attach(readOnlyReason is not null ? new ReadOnlyJournal(cache, readOnlyReason)
             : volume.Superblock.Has(CompatFeatures.HasJournal) && volume.Superblock.JournalInode != 0 && options.UsesJournal ? new LogJournal(cache, this)
             : new NoLogJournal(cache, this));
@@ -36,6 +40,9 @@ internal sealed partial class Ext4FileSystem : FileSystem
 
     /// <summary>The inodes that recovery must cut back or free.</summary>
     public OrphanRegister Orphans { get; }
+
+    /// <summary>What was found in the journal on opening; null if nothing was.</summary>
+    public RecoverySummary? Recovery => _recovered.Summary;
 
     public override MetadataJournal Journal => Volume.Journal;
 
@@ -81,8 +88,11 @@ internal sealed partial class Ext4FileSystem : FileSystem
     public static async ValueTask<bool> IsRecognisedAsync(BlockDevice device) =>
         Superblock.IsRecognised(await SuperblockKeeper.ReadAsync(device).ConfigureAwait(false));
 
-    /// <summary>Opens the volume on a device, which stays the caller's. Writes nothing before the first change.</summary>
-    /// <exception cref="UnsupportedFeatureException">A feature is not known, or a journal must be replayed before writing.</exception>
+    /// <summary>
+    /// Opens the volume on a device, which stays the caller's. What waits in its journal is replayed first, or laid over the device if nothing may
+    /// be written; otherwise nothing is written before the first change.
+    /// </summary>
+    /// <exception cref="UnsupportedFeatureException">A feature is not known.</exception>
     /// <exception cref="CorruptVolumeException">The superblock or the root directory is damaged, or the device is too short.</exception>
     /// <exception cref="DeviceException">The device failed, or another host has the volume open (mmp).</exception>
     public static async ValueTask<Ext4FileSystem> OpenAsync(BlockDevice device, PageCache pageCache, Ext4OpenOptions options)
@@ -91,43 +101,29 @@ internal sealed partial class Ext4FileSystem : FileSystem
         Superblock superblock = Superblock.Parse(raw);
         FeaturePolicy.RequireReadable(superblock, device.Name);
         SuperblockValidation.CheckAgainstDevice(superblock, device.Length);
-        var volume = new Ext4Volume(device, superblock) { DiscardsFreedBlocks = options.DiscardsFreedBlocks };
-        bool mayWrite = !options.IsReadOnly && !device.IsReadOnly;
+        bool mayWrite = !options.IsReadOnly && !device.IsReadOnly && FeaturePolicy.FindUnwritable(superblock, device.Name) is null;
 
         // Before anything is concluded from the state of the volume: it may be another's.
         MultipleMountGuard? guard = mayWrite && superblock.Has(IncompatFeatures.Mmp)
-            ? await MultipleMountGuard.ClaimAsync(volume).ConfigureAwait(false)
+            ? await MultipleMountGuard.ClaimAsync(new Ext4Volume(device, superblock)).ConfigureAwait(false)
             : null;
-        Ext4FileSystem? fileSystem = null;
+        RecoveredVolume? recovered = null;
         try
         {
-            string? reason = options.IsReadOnly ? "opened read-only"
-                : device.IsReadOnly ? "the device is read-only"
-                : FeaturePolicy.FindReadOnlyReason(superblock, device.Name);
-            if (reason is not null)
-            {
-                await ReleaseAsync(guard).ConfigureAwait(false);
-                guard = null;
-            }
-
-            fileSystem = new Ext4FileSystem(device, pageCache, volume, reason, options) { _guard = guard };
-            await fileSystem.StartAsync().ConfigureAwait(false);
-            return fileSystem;
+            recovered = await VolumeRecovery.RunAsync(device, pageCache, options, superblock, mayWrite).ConfigureAwait(false);
+            return await OpenAsync(recovered, pageCache, options, device.IsReadOnly, guard).ConfigureAwait(false);
         }
         catch
         {
-            if (fileSystem is null)
-            {
-                await ReleaseAsync(guard).ConfigureAwait(false);
-            }
-            else
-            {
-                await fileSystem.AbandonAsync().ConfigureAwait(false);
-            }
-
+            await ReleaseAsync(guard).ConfigureAwait(false);
+            recovered?.Dispose();
             throw;
         }
     }
+
+    /// <summary>The volume as it lies on the device, for what must be read of it before its journal is replayed. Nothing can be changed.</summary>
+    public static Ext4FileSystem OpenForRecovery(BlockDevice device, PageCache pageCache, Superblock superblock) =>
+        new(new RecoveredVolume(device, superblock), pageCache, new Ext4Volume(device, superblock), "being recovered", new Ext4OpenOptions());
 
     public override ValueTask<Inode> LoadInodeAsync(InodeNumber number) => LoadAsync(number, InodePurpose.Named);
 
@@ -205,6 +201,36 @@ internal sealed partial class Ext4FileSystem : FileSystem
         }
     }
 
+    private static async ValueTask<Ext4FileSystem> OpenAsync(
+        RecoveredVolume recovered, PageCache pageCache, Ext4OpenOptions options, bool isDeviceReadOnly, MultipleMountGuard? guard)
+    {
+        string? reason = options.IsReadOnly ? "opened read-only"
+            : isDeviceReadOnly ? "the device is read-only"
+            : recovered.ReadOnlyReason ?? FeaturePolicy.FindReadOnlyReason(recovered.Superblock, recovered.Device.Name);
+        var volume = new Ext4Volume(recovered.Device, recovered.Superblock) { DiscardsFreedBlocks = options.DiscardsFreedBlocks };
+        var fileSystem = new Ext4FileSystem(recovered, pageCache, volume, reason, options);
+        try
+        {
+            guard?.Watch(volume);
+            if (reason is not null)
+            {
+                await ReleaseAsync(guard).ConfigureAwait(false);
+            }
+            else
+            {
+                fileSystem._guard = guard;
+            }
+
+            await fileSystem.StartAsync().ConfigureAwait(false);
+            return fileSystem;
+        }
+        catch
+        {
+            await fileSystem.AbandonAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
     private static void RequireInUse(InodeRecord record, InodeNumber number, InodePurpose purpose)
     {
         if (record.Mode == 0 || (record.LinkCount == 0 && purpose == InodePurpose.Named))
@@ -221,6 +247,12 @@ internal sealed partial class Ext4FileSystem : FileSystem
         if (kind != FileKind.Directory)
         {
             throw new CorruptVolumeException("inode", RootNumber.ToString(), "i_mode", $"that of a {kind}, but it is the root directory");
+        }
+
+        if (_recovered.HasStaleTotals)
+        {
+            (ulong clusters, ulong inodes) = await Volume.Groups.CountFreeAsync().ConfigureAwait(false);
+            Volume.Space.Load(clusters, inodes);
         }
 
         if (Journal is LogJournal journal)
@@ -243,6 +275,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
         finally
         {
             await ReleaseAsync(_guard).ConfigureAwait(false);
+            _recovered.Dispose();
         }
     }
 

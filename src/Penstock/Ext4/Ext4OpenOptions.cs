@@ -12,6 +12,9 @@ internal sealed record Ext4OpenOptions
     /// <summary>Whether freed blocks are discarded once the change that freed them is on the device.</summary>
     public bool DiscardsFreedBlocks { get; init; }
 
+    /// <summary>The device with the volume's journal, where that is not on the volume itself; the caller's.</summary>
+    public Devices.BlockDevice? JournalDevice { get; init; }
+
     /// <summary>Where it is mounted, for s_last_mounted; null leaves that field alone.</summary>
     public string? MountedOn { get; init; }
 

@@ -75,6 +75,9 @@ internal sealed class Ext4Volume
         _journal = journal;
     }
 
+    /// <summary>No more changes: the volume is another's. Nothing if it has no journal yet.</summary>
+    public void Abort(IoFault reason) => _journal?.Abort(reason);
+
     /// <summary>Waits until blocks freed by changes that are not yet on the device can be used again. Whether there were any. No handle is held.</summary>
     public async ValueTask<bool> TryMakeRoomAsync()
     {

@@ -42,22 +42,21 @@ internal static class FeaturePolicy
         }
     }
 
-    /// <summary>Why a volume that was to be opened for writing is opened for reading only, or null.</summary>
-    /// <exception cref="UnsupportedFeatureException">Its journal must be replayed first, which would not be safe to ignore.</exception>
+    /// <summary>The features that keep a volume from being written, or null: its journal is not replayed either then.</summary>
+    public static string? FindUnwritable(Superblock superblock, string device)
+    {
+        IReadOnlyList<string> unknown = FeatureNames.Of(superblock.Features.ReadOnlyCompat & ~Writable);
+        string names = string.Join(',', unknown);
+        return unknown.Count == 0 ? null
+            : $"the volume has features that this version cannot write ({names}); turn them off with: tune2fs -O ^{names.Replace(",", ",^", StringComparison.Ordinal)} {device}";
+    }
+
+    /// <summary>Why a volume that was to be opened for writing, and whose journal is empty, is opened for reading only, or null.</summary>
     public static string? FindReadOnlyReason(Superblock superblock, string device)
     {
-        if (superblock.Has(IncompatFeatures.NeedsRecovery))
+        if (FindUnwritable(superblock, device) is { } unwritable)
         {
-            throw new UnsupportedFeatureException(
-                ["needs_recovery"],
-                $"{device}: the journal holds changes that must be replayed first; run e2fsck, or open the volume read-only");
-        }
-
-        IReadOnlyList<string> unknown = FeatureNames.Of(superblock.Features.ReadOnlyCompat & ~Writable);
-        if (unknown.Count > 0)
-        {
-            string names = string.Join(',', unknown);
-            return $"the volume has features that this version cannot write ({names}); turn them off with: tune2fs -O ^{names.Replace(",", ",^", StringComparison.Ordinal)} {device}";
+            return unwritable;
         }
 
         if ((superblock.State & VolumeStates.HasErrors) != 0)

@@ -21,13 +21,14 @@ internal sealed class MultipleMountGuard
     private const int ShortestInterval = 5;
     private const int LongestInterval = 300;
 
-    private readonly Ext4Volume _volume;
     private readonly VolumeBlock _location;
     private readonly AlignedBuffer _buffer;
     private readonly Alarm _alarm;
     private readonly object _latch = new();
     private readonly int _interval;
     private int _patience;
+    private Ext4Volume _volume;
+    private FileSystemException? _failure;
     private MmpBlock _own;
     private PooledCompletion<bool>? _idle;
     private bool _isBusy;
@@ -78,6 +79,20 @@ internal sealed class MultipleMountGuard
         {
             guard.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>From now on it is this object of the volume whose changes end with the claim: its journal was replayed and it was read again.</summary>
+    /// <exception cref="FileSystemException">The claim is lost already.</exception>
+    public void Watch(Ext4Volume volume)
+    {
+        lock (_latch)
+        {
+            _volume = volume;
+            if (_failure is not null)
+            {
+                throw _failure;
+            }
         }
     }
 
@@ -210,11 +225,6 @@ internal sealed class MultipleMountGuard
             failure = e;
         }
 
-        if (failure is not null)
-        {
-            _volume.Journal.Abort(failure.Fault);
-        }
-
         EndMove(failure);
     }
 
@@ -224,11 +234,17 @@ internal sealed class MultipleMountGuard
         lock (_latch)
         {
             _isBusy = false;
+            _failure = failure;
             idle = _idle;
             if (!_isReleased && failure is null)
             {
                 _alarm.Set(TimeSpan.FromSeconds(_interval));
             }
+        }
+
+        if (failure is not null)
+        {
+            _volume.Abort(failure.Fault);
         }
 
         idle?.Complete(true);

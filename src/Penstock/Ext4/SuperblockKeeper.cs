@@ -143,6 +143,33 @@ internal sealed class SuperblockKeeper(Ext4Volume volume, string? mountedOn)
         await WriteThroughAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Writes the primary superblock, durably.</summary>
+    /// <exception cref="DeviceException">It could not be written.</exception>
+    public static async ValueTask WriteAsync(BlockDevice device, Superblock superblock)
+    {
+        using AlignedBuffer buffer = await ReadHeadAsync(device).ConfigureAwait(false);
+        lock (superblock)
+        {
+            superblock.WriteTo(buffer.GetSpan().Slice(Superblock.VolumeOffset, Superblock.Size));
+        }
+
+        // No more than the device's unit around the superblock, so that its neighbours are not written with it.
+        int unit = Math.Max(device.LogicalBlockSize, 512);
+        int start = Superblock.VolumeOffset & -unit;
+        int end = (Superblock.VolumeOffset + Superblock.Size + unit - 1) & -unit;
+        IoSegment segment = buffer.Segment.Slice(start, end - start);
+        if (!segment.IsAligned(device.MemoryAlignment))
+        {
+            (start, segment) = (0, buffer.Segment);
+        }
+
+        IoResult result = await device.WriteAsync(start, segment, isThrough: true).ConfigureAwait(false);
+        if (result.IsFailed)
+        {
+            throw new DeviceException(result.Fault, device.Name, "the superblock could not be written", 0);
+        }
+    }
+
     private static async ValueTask<AlignedBuffer> ReadHeadAsync(BlockDevice device)
     {
         int unit = Math.Max(device.LogicalBlockSize, WholeRead);
@@ -183,28 +210,5 @@ internal sealed class SuperblockKeeper(Ext4Volume volume, string? mountedOn)
     /// Writes the superblock past the cache, for moments when no handle is open. The cached block, if there is one, is written whole from the
     /// same fields before anybody relies on it.
     /// </summary>
-    private async ValueTask WriteThroughAsync()
-    {
-        using AlignedBuffer buffer = await ReadHeadAsync(volume.Device).ConfigureAwait(false);
-        lock (volume.Superblock)
-        {
-            volume.Superblock.WriteTo(buffer.GetSpan().Slice(Superblock.VolumeOffset, Superblock.Size));
-        }
-
-        // No more than the device's unit around the superblock, so that its neighbours are not written with it.
-        int unit = Math.Max(volume.Device.LogicalBlockSize, 512);
-        int start = Superblock.VolumeOffset & -unit;
-        int end = (Superblock.VolumeOffset + Superblock.Size + unit - 1) & -unit;
-        IoSegment segment = buffer.Segment.Slice(start, end - start);
-        if (!segment.IsAligned(volume.Device.MemoryAlignment))
-        {
-            (start, segment) = (0, buffer.Segment);
-        }
-
-        IoResult result = await volume.Device.WriteAsync(start, segment, isThrough: true).ConfigureAwait(false);
-        if (result.IsFailed)
-        {
-            throw new DeviceException(result.Fault, volume.Device.Name, "the superblock could not be written", 0);
-        }
-    }
+    private ValueTask WriteThroughAsync() => WriteAsync(volume.Device, volume.Superblock);
 }

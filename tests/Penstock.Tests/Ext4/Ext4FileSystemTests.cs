@@ -141,17 +141,6 @@ public sealed class Ext4FileSystemTests
     });
 
     [Fact]
-    public void A_journal_to_replay_is_refused_for_writing_and_opens_read_only() => fixture.Scheduler.Run(async () =>
-    {
-        await fixture.MakeAsync(new MakingOptions());
-        Patch(s => s.Features = s.Features.With(IncompatFeatures.NeedsRecovery));
-        var refused = await Assert.ThrowsAsync<UnsupportedFeatureException>(async () => await fixture.OpenAsync());
-        Assert.Equal(["needs_recovery"], refused.Features);
-        await using Ext4FileSystem fileSystem = await fixture.OpenAsync(isReadOnly: true);
-        Assert.Equal("opened read-only", fileSystem.ReadOnlyReason);
-    });
-
-    [Fact]
     public void Opening_15_TiB_reads_a_handful_of_blocks()
     {
         var large = new NamesFixture(length: 15L << 40);
