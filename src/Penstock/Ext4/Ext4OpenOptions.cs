@@ -19,7 +19,7 @@ internal sealed record Ext4OpenOptions
     public string? MountedOn { get; init; }
 
     /// <summary>Whether changes go through the volume's journal, if it has one in itself.</summary>
-    public bool UsesJournal { get; init; }
+    public bool UsesJournal { get; init; } = true;
 
     /// <summary>How many bytes of clean metadata are kept in memory.</summary>
     public long MetadataBudget { get; init; } = Journal.VolumeMetadataCache.DefaultBudget;

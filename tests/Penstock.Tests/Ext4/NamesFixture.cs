@@ -26,7 +26,7 @@ internal sealed class NamesFixture
 
     public async Task MakeAsync(MakingOptions options) => await Ext4Maker.MakeAsync(Device, options);
 
-    public ValueTask<Ext4FileSystem> OpenAsync(bool isReadOnly = false, bool usesJournal = false) => Ext4FileSystem.OpenAsync(
+    public ValueTask<Ext4FileSystem> OpenAsync(bool isReadOnly = false, bool usesJournal = true) => Ext4FileSystem.OpenAsync(
         Device, new PageCache(Scheduler, 4 << 20), new Ext4OpenOptions { IsReadOnly = isReadOnly, UsesJournal = usesJournal });
 
     public void AssertLocksInOrder() => Xunit.Assert.Empty(Scheduler.Recorder!.Violations);
