@@ -82,6 +82,13 @@ internal sealed partial class DirectoryCheck(CheckRun run)
 
     public void Finish()
     {
+        if (run.Repair is { } repair && _directory.Places is { Length: 0 })
+        {
+            repair.Note(Structure, $"inode {_directory.Inode}", "it is a directory without a block");
+            repair.Directories.Furnish(_directory.Inode);
+            return;
+        }
+
         if (_directory.Inline is null && _nextIndex < _directory.SizeInBlocks)
         {
             TellHole();

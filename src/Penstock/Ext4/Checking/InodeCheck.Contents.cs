@@ -32,7 +32,7 @@ internal sealed partial class InodeCheck
         {
             await CheckMapAsync().ConfigureAwait(false);
             await CheckMapKindAsync().ConfigureAwait(false);
-            CheckSize();
+            await CheckSizeAsync().ConfigureAwait(false);
         }
 
         CheckBlockCount();
@@ -48,6 +48,7 @@ internal sealed partial class InodeCheck
         }
 
         isChanged |= attributes.HasChanged;
+        await CheckInlineFeatureAsync().ConfigureAwait(false);
         tally.Clusters += attributes.ValueClusters;
         if (record.Is(InodeFlags.Encrypted) && !record.Is(InodeFlags.ExtendedAttributeInode) && !hasContext && !attributes.HasEncryptionContext)
         {
@@ -56,6 +57,26 @@ internal sealed partial class InodeCheck
                 record.Flags &= ~InodeFlags.Encrypted;
             }
         }
+    }
+
+    /// <summary>A repair takes the contents' word for it that the volume has inline contents, and not that of the superblock.</summary>
+    private async ValueTask CheckInlineFeatureAsync()
+    {
+        if (run.Repair is not { } repair || !record.Is(InodeFlags.InlineContents) || run.Has(IncompatFeatures.InlineData)
+            || !Mends("the inline_data flag is set on a volume without inline_data"))
+        {
+            return;
+        }
+
+        if (attributes.InlineLength >= 0 && run.Superblock.Revision >= Superblock.DynamicRevision)
+        {
+            run.Superblock.Features = run.Superblock.Features.With(IncompatFeatures.InlineData);
+            await repair.WriteSuperblockAsync().ConfigureAwait(false);
+            return;
+        }
+
+        record.Flags &= ~InodeFlags.InlineContents;
+        isRemoved |= !record.IsDirectory && !record.Is(InodeFlags.Extents) && record.Size <= InodeRecord.BlockFieldSize && record.Size > 0;
     }
 
     private void CheckInline()
@@ -209,7 +230,7 @@ internal sealed partial class InodeCheck
         }
     }
 
-    private void CheckSize()
+    private async ValueTask CheckSizeAsync()
     {
         ulong size = record.Size;
         if (record.IsSymbolicLink || IsPutOff)
@@ -219,7 +240,7 @@ internal sealed partial class InodeCheck
 
         if (record.IsDirectory)
         {
-            CheckDirectorySize(size);
+            await CheckDirectorySizeAsync(size).ConfigureAwait(false);
             return;
         }
 
@@ -246,7 +267,7 @@ internal sealed partial class InodeCheck
     /// <summary>Whether a repair first has to give the inode blocks of its own: what it adds up to is known only then.</summary>
     private bool IsPutOff => run.Repair is not null && (tally.HasSharedMap || tally.IsMisaligned || isRemoved);
 
-    private void CheckDirectorySize(ulong size)
+    private async ValueTask CheckDirectorySizeAsync(ulong size)
     {
         ulong blockSize = (ulong)run.BlockSize;
         long blocks = (long)(size / blockSize);
@@ -269,18 +290,18 @@ internal sealed partial class InodeCheck
         long most = run.Has(IncompatFeatures.LargeDir) ? uint.MaxValue : (1L << 31) / run.BlockSize;
         if (tally.LastBlock >= most && Mends($"block {tally.LastBlock} makes the directory too large"))
         {
-            isRemoved = true;
+            runs.RemoveAll(r => r.File >= (ulong)most);
+            await StoreMapAsync().ConfigureAwait(false);
+            record.Size = runs.Count == 0 ? 0 : runs[^1].End * blockSize;
         }
     }
 
     private void MendDirectorySize(string found, long blocks)
     {
-        if (Mends(found))
+        // One without a block gets its first when directories are read.
+        if ((blocks > 0 || run.Repair is null) && Mends(found))
         {
             record.Size = (ulong)blocks * (ulong)run.BlockSize;
-
-            // A directory that has no block at all has no name to lose either.
-            isRemoved |= blocks == 0;
         }
     }
 

@@ -198,11 +198,9 @@ internal sealed partial class InodeCheck : IDisposable
         Refuse(InodeFlags.CaseFold, record.IsDirectory, "the casefold flag is set, and it is no directory");
         Refuse(InodeFlags.CaseFold, run.Has(IncompatFeatures.CaseFold), "the casefold flag is set on a volume without casefold");
         Refuse(InodeFlags.Extents, run.Has(IncompatFeatures.Extents), "the extents flag is set on a volume without extents");
-        if (record.Is(InodeFlags.InlineContents) && !run.Has(IncompatFeatures.InlineData)
-            && Mends("the inline_data flag is set on a volume without inline_data"))
+        if (run.Repair is null)
         {
-            record.Flags &= ~InodeFlags.InlineContents;
-            isRemoved |= !record.IsDirectory && !record.Is(InodeFlags.Extents) && record.Size <= InodeRecord.BlockFieldSize && record.Size > 0;
+            Tell(record.Is(InodeFlags.InlineContents) && !run.Has(IncompatFeatures.InlineData), "the inline_data flag is set on a volume without inline_data");
         }
 
         bool isSpecial = record.Kind is not (InodeKind.Directory or InodeKind.Regular);

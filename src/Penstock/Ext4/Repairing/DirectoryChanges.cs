@@ -10,9 +10,12 @@ namespace Penstock.Ext4.Repairing;
 /// <summary>Changes of directories that need more than the block at hand: collected while blocks are judged, carried out afterwards. Used by one activity.</summary>
 internal sealed class DirectoryChanges(CheckRun run, Repair repair)
 {
+    private const uint RootInode = 2;
+
     private readonly SortedSet<uint> _unindexed = [];
     private readonly SortedSet<uint> _closed = [];
     private readonly SortedSet<uint> _widened = [];
+    private readonly SortedSet<uint> _furnished = [];
     private readonly List<DirectoryRecord> _inline = [];
     private readonly List<(uint Directory, SavedName Name)> _names = [];
     private readonly Dictionary<uint, int> _firstWithRoom = [];
@@ -25,6 +28,9 @@ internal sealed class DirectoryChanges(CheckRun run, Repair repair)
 
     /// <summary>Has the part of an inode table that counts as unused end behind it.</summary>
     public void Widen(uint group) => _widened.Add(group);
+
+    /// <summary>Has a directory without a block get its first, with nothing in it.</summary>
+    public void Furnish(uint directory) => _furnished.Add(directory);
 
     /// <summary>Has the changed contents of a directory in its inode stored.</summary>
     public void StoreInline(DirectoryRecord directory) => _inline.Add(directory);
@@ -48,6 +54,11 @@ internal sealed class DirectoryChanges(CheckRun run, Repair repair)
         foreach (uint directory in _unindexed.Union(_closed).Order())
         {
             await UnindexNowAsync(directory).ConfigureAwait(false);
+        }
+
+        foreach (uint directory in _furnished)
+        {
+            await FurnishNowAsync(directory).ConfigureAwait(false);
         }
 
         foreach (uint directory in _closed)
@@ -218,6 +229,29 @@ internal sealed class DirectoryChanges(CheckRun run, Repair repair)
             inode.Size = next * (ulong)run.BlockSize;
             await repair.WriteInodeAsync(directory, inode).ConfigureAwait(false);
         }
+    }
+
+    private async ValueTask FurnishNowAsync(uint directory)
+    {
+        using var peek = new InodePeek(run);
+        if (await peek.ReadAsync(directory).ConfigureAwait(false) is not { } inode)
+        {
+            return;
+        }
+
+        inode.Flags &= ~InodeFlags.Index;
+        if (repair.TakeCluster(0) is not { } place)
+        {
+            await repair.RemoveInodeAsync(directory, inode).ConfigureAwait(false);
+            return;
+        }
+
+        var map = new FileMap(run, repair, directory);
+        map.Runs.Add(new MapRun(0, place, 1, false));
+        await map.StoreAsync(inode, inode.AttributeBlock.Value != 0 ? 1u : 0u).ConfigureAwait(false);
+        inode.Size = (ulong)run.BlockSize;
+        await repair.LostAndFound.WriteFirstBlockAsync(directory, RootInode, place, inode.Generation).ConfigureAwait(false);
+        await repair.WriteInodeAsync(directory, inode).ConfigureAwait(false);
     }
 
     private async ValueTask StoreInlineNowAsync(DirectoryRecord directory)

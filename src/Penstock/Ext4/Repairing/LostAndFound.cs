@@ -127,7 +127,8 @@ internal sealed class LostAndFound(CheckRun run, Repair repair)
         return true;
     }
 
-    private async ValueTask WriteFirstBlockAsync(uint number, uint parent, ulong place, uint generation)
+    /// <summary>Writes the first block of a directory with nothing in it.</summary>
+    public async ValueTask WriteFirstBlockAsync(uint number, uint parent, ulong place, uint generation)
     {
         byte[] block = new byte[run.BlockSize];
         int end = block.Length - (run.Checksum.IsUsed ? DirectoryTail.Size : 0);
