@@ -29,9 +29,9 @@ public static class VolumeCheck
     }
 
     /// <summary>
-    /// Repairs a volume that nobody else has open: what a check finds is put right as e2fsck would. The whole repair is worked out in memory first (up
-    /// to 96 MiB of changes) and written only if the volume is better for it; a repair that is cut off leaves a volume that can be repaired again.
-    /// A volume whose journal waits for recovery is left alone until that has been replayed: what is repaired before would be undone by it.
+    /// Repairs a volume that nobody else has open: a journal that waits is replayed, then what a check finds is put right as e2fsck would. The whole
+    /// repair is worked out in memory first (up to 96 MiB of changes) and written only if the volume is better for it; a repair that is cut off
+    /// leaves a volume that can be repaired again.
     /// </summary>
     /// <param name="name">An image file, a block device, or <c>IMAGE#N</c> for a partition of it.</param>
     /// <param name="options">How, and where the overwritten contents go; the defaults if null.</param>

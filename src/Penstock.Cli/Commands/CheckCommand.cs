@@ -11,7 +11,7 @@ internal sealed class CheckCommand : Command
     private readonly Argument<string> _volume = new("VOLUME") { Description = "The volume." };
     private readonly Option<bool> _json = new("--json") { Description = "Print JSON." };
 
-    private readonly Option<bool> _repair = new("--repair") { Description = "Put right what is wrong; not while the journal waits for recovery." };
+    private readonly Option<bool> _repair = new("--repair") { Description = "Replay a journal that waits, and put right what is wrong." };
 
     private readonly Option<string?> _undo = new("--undo")
     {

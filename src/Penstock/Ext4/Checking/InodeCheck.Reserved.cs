@@ -11,7 +11,9 @@ internal sealed partial class InodeCheck
         Superblock s = run.Superblock;
         bool isQuota = run.Has(ReadOnlyCompatFeatures.Quota)
             && (inode == s.UserQuotaInode || inode == s.GroupQuotaInode || inode == s.ProjectQuotaInode);
-        bool isJournal = run.Has(CompatFeatures.HasJournal) && inode == s.JournalInode;
+
+        // A journal that is no reserved inode was made in a file that has a name, and is checked as one.
+        bool isJournal = run.Has(CompatFeatures.HasJournal) && inode == s.JournalInode && inode < run.Geometry.FirstInode;
         bool isOrphanFile = run.Has(CompatFeatures.OrphanFile) && inode == s.OrphanFileInode;
         return inode != RootInode && (isQuota || isJournal || isOrphanFile);
     }

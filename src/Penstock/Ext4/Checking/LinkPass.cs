@@ -44,8 +44,7 @@ internal sealed class LinkPass(CheckRun run)
     {
         Superblock s = run.Superblock;
         return (run.Has(ReadOnlyCompatFeatures.Quota) && (inode == s.UserQuotaInode || inode == s.GroupQuotaInode || inode == s.ProjectQuotaInode))
-            || (run.Has(CompatFeatures.OrphanFile) && inode == s.OrphanFileInode)
-            || (run.Has(CompatFeatures.HasJournal) && inode == s.JournalInode);
+            || (run.Has(CompatFeatures.OrphanFile) && inode == s.OrphanFileInode);
     }
 
     /// <summary>Gives an inode a name in lost+found; one that holds nothing is removed, and so is the value of an attribute that is no more.</summary>

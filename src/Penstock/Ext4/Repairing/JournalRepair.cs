@@ -140,8 +140,9 @@ internal sealed class JournalRepair(CheckRun run, Repair repair)
             return false;
         }
 
-        s.JournalInode = FirstJournal.Number;
-        await repair.WriteInodeAsync(FirstJournal.Number, inode).ConfigureAwait(false);
+        bool isPossible = s.JournalInode >= run.Geometry.FirstInode && s.JournalInode <= run.Geometry.InodeCount;
+        s.JournalInode = isPossible ? s.JournalInode : FirstJournal.Number;
+        await repair.WriteInodeAsync(s.JournalInode, inode).ConfigureAwait(false);
         await repair.WriteSuperblockAsync().ConfigureAwait(false);
         return true;
     }

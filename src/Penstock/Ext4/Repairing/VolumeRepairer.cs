@@ -1,6 +1,8 @@
+using Penstock.Caching;
 using Penstock.Devices;
 using Penstock.Ext4.Checking;
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Recovery;
 using Penstock.Files;
 using Penstock.Memory;
 
@@ -47,14 +49,6 @@ internal sealed class VolumeRepairer(BlockDevice device, CheckOptions options)
         }
 
         bool isChanged = await RunRoundsAsync(cancellationToken).ConfigureAwait(false);
-        if (_state.NeedsReplay)
-        {
-            // Whoever replays the log later would undo what is repaired now.
-            _held.Drop();
-            var waits = new CheckProblem("journal", "log", "it waits for recovery, which comes before a repair: open the volume for writing once", false, false);
-            return before with { Verdict = CheckVerdict.ErrorsLeft, Problems = [.. before.Problems, waits], ProblemCount = before.ProblemCount + 1 };
-        }
-
         if (!isChanged)
         {
             return before;
@@ -90,7 +84,8 @@ internal sealed class VolumeRepairer(BlockDevice device, CheckOptions options)
             isChanged = true;
             if (_state.NeedsReplay)
             {
-                return false;
+                (_state.NeedsReplay, _state.HasTriedReplay) = (false, true);
+                await ReplayAsync().ConfigureAwait(false);
             }
 
             if (_held.HeldBytes > MaxHeldBytes)
@@ -100,6 +95,30 @@ internal sealed class VolumeRepairer(BlockDevice device, CheckOptions options)
         }
 
         return isChanged;
+    }
+
+    /// <summary>Replays the log, as whoever opens the volume to write it does; a log that is damaged stays as it is.</summary>
+    private async ValueTask ReplayAsync()
+    {
+        if (await SuperblockSearch.ReadPrimaryAsync(_held, new ProblemLog(0)).ConfigureAwait(false) is not { } superblock)
+        {
+            return;
+        }
+
+        try
+        {
+            PageCache pages = PageCache.GetShared(device.Scheduler);
+            using RecoveredVolume recovered = await VolumeRecovery.RunAsync(_held, pages, new Ext4OpenOptions(), superblock, mayWrite: true)
+                .ConfigureAwait(false);
+            if (recovered.Summary is { IsOverlaid: false } summary)
+            {
+                _repaired.Add("journal", $"inode {superblock.JournalInode}", summary.ToString());
+            }
+        }
+        catch (FileSystemException e) when (e is CorruptVolumeException or UnsupportedFeatureException)
+        {
+            // What keeps the log from being replayed is repaired, or else the log is given up, and told, in the next round.
+        }
     }
 
     private async ValueTask CommitAsync()

@@ -99,8 +99,10 @@ internal sealed class ReplayWriter : IDisposable
             request.Append(_buffer.Segment.Slice(_batch[i].Slot * _blockSize, _blockSize));
         }
 
-        _offsets.Add(offset);
-        _writes.Add(request.AsTask().AsTask());
+        // A request that was never submitted has no scheduler yet for who waits for it.
+        ValueTask<IoResult> writing = request.AsTask();
         _volume.Submit(request);
+        _offsets.Add(offset);
+        _writes.Add(writing.AsTask());
     }
 }
