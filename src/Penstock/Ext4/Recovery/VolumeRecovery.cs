@@ -2,6 +2,7 @@ using Penstock.Caching;
 using Penstock.Devices;
 using Penstock.Ext4.Format;
 using Penstock.Journal;
+using Penstock.Journal.Format;
 using Penstock.Journal.Recovery;
 
 namespace Penstock.Ext4.Recovery;
@@ -13,7 +14,8 @@ namespace Penstock.Ext4.Recovery;
 /// </summary>
 /// <remarks>
 /// Rules: (1) what the log holds is durable in its place before the log is emptied; (2) an error that the journal remembers is durable in the superblock
-/// before the journal forgets it; (3) a damaged log is not replayed: what of it is whole is laid over the device, and the volume is not written.
+/// before the journal forgets it; (3) a damaged log, or one with fast commits behind it, is not replayed: what of it is whole is laid over the device, and the volume is not
+/// written.
 /// </remarks>
 internal sealed class VolumeRecovery
 {
@@ -94,10 +96,12 @@ internal sealed class VolumeRecovery
 
         using var recovery = new LogRecovery(area);
         await recovery.ScanAsync((ulong)(_device.Length / _superblock.BlockSize)).ConfigureAwait(false);
-        CorruptVolumeException? damage = recovery.Contents.Damage;
-        if (!_mayWrite || damage is not null)
+        string? reason = recovery.Contents.Damage is { } damage ? $"its journal is damaged ({damage.Message}); run e2fsck"
+            : await HasFastCommitsAsync(area, recovery).ConfigureAwait(false) ? "its journal holds fast commits, which this version cannot replay; run e2fsck"
+            : null;
+        if (!_mayWrite || reason is not null)
         {
-            return await OverlayAsync(area, recovery, damage).ConfigureAwait(false);
+            return await OverlayAsync(area, recovery, reason).ConfigureAwait(false);
         }
 
         await recovery.ReplayAsync(_device).ConfigureAwait(false);
@@ -108,13 +112,29 @@ internal sealed class VolumeRecovery
         return await FinishAsync(area, summary).ConfigureAwait(false);
     }
 
-    private async ValueTask<RecoveredVolume> OverlayAsync(LogArea area, LogRecovery recovery, CorruptVolumeException? damage)
+    /// <summary>
+    /// Whether the newest of what was synced stands behind the log, in the blocks for fast commits: emptying the log would lose it. A head is enough
+    /// to say so, whether or not the rest is whole.
+    /// </summary>
+    private static async ValueTask<bool> HasFastCommitsAsync(LogArea area, LogRecovery recovery)
+    {
+        LogGeometry geometry = area.Geometry;
+        if (geometry.FastCommitFirst >= geometry.FastCommitEnd)
+        {
+            return false;
+        }
+
+        await recovery.Reader.LoadAsync(geometry.FastCommitFirst).ConfigureAwait(false);
+        return FastCommitHead.IsOf(recovery.Reader.Current, recovery.Contents.End.Value);
+    }
+
+    private async ValueTask<RecoveredVolume> OverlayAsync(LogArea area, LogRecovery recovery, string? reason)
     {
         OverlaidDevice overlaid = await recovery.OverlayAsync(_device).ConfigureAwait(false);
         return new RecoveredVolume(overlaid, await ReadSuperblockAsync(overlaid).ConfigureAwait(false), area)
         {
             Summary = new RecoverySummary(recovery.Contents.TransactionCount, recovery.ReplayedCount, recovery.RevokedCount, IsOverlaid: true),
-            ReadOnlyReason = damage is null ? null : $"its journal is damaged ({damage.Message}); run e2fsck",
+            ReadOnlyReason = reason,
             HasStaleTotals = true,
         };
     }

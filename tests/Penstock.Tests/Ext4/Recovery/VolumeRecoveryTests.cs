@@ -162,6 +162,30 @@ public sealed class VolumeRecoveryTests
         Assert.Equal(before, fixture.Device.Peek(0, before.Length));
     });
 
+    [Theory]
+    [InlineData(7u, true)]
+    [InlineData(6u, false)]
+    public void Fast_commits_behind_the_log_are_not_lost(uint transaction, bool isTheirs) => fixture.Scheduler.Run(async () =>
+    {
+        await MakeWithLogAsync(isFlagged: true, journal =>
+        {
+            journal.Features |= JournalFeatures.FastCommit;
+            journal.FastCommitBlocks = 64;
+        });
+        await OpenJournalAsync(area =>
+        {
+            byte[] head = new byte[1024];
+            FastCommitHead.Write(head, transaction);
+            fixture.Device.Poke(area.OffsetOf(area.Geometry.FastCommitFirst, out _), head);
+            return (0, 0);
+        });
+        byte[] before = fixture.Device.Peek(0, (int)fixture.Device.Length);
+        await using Ext4FileSystem fileSystem = await fixture.OpenAsync();
+        Assert.Equal(isTheirs, fileSystem.ReadOnlyReason?.Contains("fast commits", StringComparison.Ordinal) ?? false);
+        Assert.Equal(isTheirs, before.AsSpan().SequenceEqual(fixture.Device.Peek(0, before.Length)));
+        Assert.True(await HasNameAsync(fileSystem, "logged"));
+    });
+
     [Fact]
     public void A_journal_that_cannot_be_read_keeps_the_volume_from_being_written() => fixture.Scheduler.Run(async () =>
     {
@@ -204,7 +228,7 @@ public sealed class VolumeRecoveryTests
     /// </summary>
     private async Task<byte[]> MakeWithLogAsync(bool isFlagged, Action<JournalSuperblock>? change = null)
     {
-        await fixture.MakeAsync(new MakingOptions { BlockSize = 1024, Features = "^metadata_csum" });
+        await fixture.MakeAsync(new MakingOptions { BlockSize = 1024, Features = "^metadata_csum", JournalLength = 2 << 20 });
         await using (Ext4FileSystem fileSystem = await fixture.OpenAsync())
         {
             var names = new Namespace(fileSystem);
