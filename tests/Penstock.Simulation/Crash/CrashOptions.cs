@@ -20,6 +20,7 @@ internal sealed record CrashOptions
           --workload NAME       Only this workload; else they take turns.
           --mutant NAME         Switch a rule off: a violation is to be found.
           --at POINT[.STATE]    Only this moment of the run, or this state of it: to see a violation again. With a workload and a seed.
+          --save FILE           Write the state of --at to a file before it is recovered, for other programs to look at.
           --states-per-point N  How many states are made of each moment. [default: 3]
           --outside-share N     One state in N is judged by e2fsck too. [default: 100]
           --fail N[.short]      Request N of the device fails, or transfers only a part.
@@ -45,6 +46,8 @@ internal sealed record CrashOptions
     public int? OnlyPoint { get; private set; }
 
     public int? OnlyState { get; private set; }
+
+    public string? SaveTo { get; private set; }
 
     public int StatesPerPoint { get; private set; } = CrashPlan.UsualStatesPerPoint;
 
@@ -91,6 +94,11 @@ internal sealed record CrashOptions
             throw new UsageException("--at needs --workload, and the seed of the run");
         }
 
+        if (options.SaveTo is not null && options.OnlyState is null)
+        {
+            throw new UsageException("--save needs --at POINT.STATE");
+        }
+
         return options;
     }
 
@@ -131,6 +139,9 @@ internal sealed record CrashOptions
                 string[] place = value().Split('.');
                 OnlyPoint = Number(name, place[0], least: 0);
                 OnlyState = place.Length > 1 ? Number(name, place[1], least: 0) : null;
+                return true;
+            case "--save":
+                SaveTo = value();
                 return true;
             case "--fail":
                 string[] failing = value().Split('.');

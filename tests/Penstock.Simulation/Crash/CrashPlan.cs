@@ -35,6 +35,9 @@ internal sealed record CrashPlan(Workload Workload, ulong Seed)
     /// <summary>Of the states of that moment the one to judge.</summary>
     public int? OnlyState { get; init; }
 
+    /// <summary>Where to put the state that is judged, for other programs to look at.</summary>
+    public string? SaveTo { get; init; }
+
     /// <summary>Whether the log keeps its last lines, for people.</summary>
     public bool KeepsLines { get; init; }
 }

@@ -183,6 +183,11 @@ internal sealed class CrashRun
     private Verdict JudgeState(Loss loss, bool asksOutside)
     {
         ChunkMemory image = loss.Build();
+        if (_plan.SaveTo is { } path)
+        {
+            StateFile.Write(path, image, _world.Shape.Length);
+        }
+
         if (!_judged.Add(Chance.Mix(image.HashContent(), (ulong)_world.Model.Version)))
         {
             image.Recycle();

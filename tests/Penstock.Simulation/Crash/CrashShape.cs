@@ -19,5 +19,7 @@ internal sealed record CrashShape(string Name, VolumeKind Kind, int BlockSize, l
 
     public static IReadOnlyList<CrashShape> Extents { get; } = [Ext4Small, Ext4, NoJournal];
 
+    public bool HasExtents => Kind == VolumeKind.Ext4;
+
     public bool HasJournal => JournalLength is not null;
 }

@@ -108,6 +108,7 @@ internal sealed class CrashTest(CrashOptions options)
             OutsideShare = options.OutsideShare,
             OnlyPoint = options.OnlyPoint,
             OnlyState = options.OnlyState,
+            SaveTo = options.SaveTo,
             FailAt = options.FailAt,
             FailsShort = options.FailsShort,
         };

@@ -9,7 +9,6 @@ internal sealed class E2fsck : IDisposable
     /// <summary>Nothing found, or all of it repaired.</summary>
     public const int Repaired = 1;
 
-    private const int Piece = 64 * 1024;
     private static readonly string[] s_places = ["/usr/sbin/e2fsck", "/sbin/e2fsck", "/usr/bin/e2fsck"];
 
     private readonly string _program;
@@ -26,36 +25,10 @@ internal sealed class E2fsck : IDisposable
     public static E2fsck? TryFind() => Array.Find(s_places, File.Exists) is { } program ? new E2fsck(program) : null;
 
     /// <summary>Puts a volume into the file.</summary>
-    public void Load(ChunkMemory content, long length)
-    {
-        using var file = new FileStream(_path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
-        var piece = new byte[Piece];
-        for (long at = 0; at < length; at += piece.Length)
-        {
-            content.Read(at, piece);
-            file.Write(piece);
-        }
-    }
+    public void Load(ChunkMemory content, long length) => StateFile.Write(_path, content, length);
 
-    /// <summary>Brings what is in the file back: pieces that differ are written.</summary>
-    public void Store(ChunkMemory content, long length)
-    {
-        using var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.None, bufferSize: 0);
-        var piece = new byte[Piece];
-        var had = new byte[Piece];
-        for (long at = 0; at < length; at += piece.Length)
-        {
-            file.ReadExactly(piece);
-            content.Read(at, had);
-            for (int i = 0; i < Piece; i += 4096)
-            {
-                if (!piece.AsSpan(i, 4096).SequenceEqual(had.AsSpan(i, 4096)))
-                {
-                    content.Write(at + i, piece.AsSpan(i, 4096));
-                }
-            }
-        }
-    }
+    /// <summary>Brings what is in the file back.</summary>
+    public void Store(ChunkMemory content, long length) => StateFile.Read(_path, content, length);
 
     /// <summary>Runs it on the file.</summary>
     public (int ExitCode, string Output) Run(string options)

@@ -11,8 +11,12 @@ internal sealed record FoundEntry(string Path, FileKind Kind, ulong Inode, byte[
 /// <summary>Everything found in a recovered volume, by path, but for lost+found itself.</summary>
 internal sealed class FoundTree
 {
+    public const string ListedTwice = "is listed twice";
+
     private const int LargestFile = 16 << 20;
     private const string LostFound = "/lost+found";
+
+    private static readonly Dictionary<string, byte[]> s_none = [];
 
     private readonly SortedDictionary<string, FoundEntry> _entries = new(StringComparer.Ordinal);
 
@@ -47,7 +51,7 @@ internal sealed class FoundTree
     }
 
     /// <summary>A hash of all that a user can see.</summary>
-    public ulong Hash()
+    public ulong Hash(bool hasAttributes = true)
     {
         var hash = new ContentHash();
         foreach (FoundEntry entry in _entries.Values)
@@ -56,7 +60,7 @@ internal sealed class FoundTree
             hash.Add((ulong)entry.Kind);
             hash.Add(entry.Content);
             hash.Add(entry.LinkTarget ?? "");
-            foreach ((string name, byte[] value) in entry.Attributes)
+            foreach ((string name, byte[] value) in hasAttributes ? entry.Attributes : s_none)
             {
                 hash.Add(name);
                 hash.Add(value);
@@ -81,7 +85,7 @@ internal sealed class FoundTree
 
                 if (path != LostFound && !_entries.TryAdd(path, await ReadEntryAsync(volume, path, details)))
                 {
-                    throw new FileSystemException(IoFault.Corrupt, $"{path} is listed twice");
+                    throw new FileSystemException(IoFault.Corrupt, $"{path} {ListedTwice}");
                 }
             }
             catch (FileSystemException e) when (isTolerant)

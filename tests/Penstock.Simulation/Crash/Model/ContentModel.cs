@@ -41,7 +41,8 @@ internal sealed class ContentModel
 
     public ContentOperation BeginResize(long size)
     {
-        var operation = new ContentOperation(ContentChange.Resize, 0, Math.Min(size, Size), size - Math.Min(size, Size));
+        // The size is stored by itself: what earlier writes have left in the cache is behind it.
+        var operation = new ContentOperation(ContentChange.Resize, 0, Math.Min(size, Size), size - Math.Min(size, Size)) { IsAhead = size > Size };
         _pending.Add(operation);
         Size = size;
         return operation;

@@ -124,12 +124,14 @@ internal sealed class Client(CrashWorld world, char letter)
         file.Node.Content.BeginZero(offset, Math.Min(length, Math.Max(0, file.Size - offset))),
         () => file.Open.ChangeRangeAsync(FileRangeChange.PunchHole, offset, length));
 
-    /// <summary>Allocates blocks, inside the size or beyond; the size stays.</summary>
-    public Task<bool> AllocateAsync(ClientFile file, long offset, long length) => ChangeContentAsync(
-        file,
-        string.Create(CultureInfo.InvariantCulture, $"allocate {file.Node} {offset}+{length}"),
-        file.Node.Content.BeginZero(0, 0),
-        () => file.Open.ChangeRangeAsync(FileRangeChange.AllocateKeepingSize, offset, length));
+    /// <summary>Allocates blocks, inside the size or beyond, where the format can; the size stays.</summary>
+    public Task<bool> AllocateAsync(ClientFile file, long offset, long length) => world.Shape.HasExtents
+        ? ChangeContentAsync(
+            file,
+            string.Create(CultureInfo.InvariantCulture, $"allocate {file.Node} {offset}+{length}"),
+            file.Node.Content.BeginZero(0, 0),
+            () => file.Open.ChangeRangeAsync(FileRangeChange.AllocateKeepingSize, offset, length))
+        : Task.FromResult(false);
 
     public async Task<bool> SetAttributeAsync(string path, string name, byte[]? value)
     {
