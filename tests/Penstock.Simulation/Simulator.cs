@@ -10,7 +10,7 @@ namespace Penstock.Simulation;
 internal sealed class Simulator(SimulateOptions options)
 {
     private const int MostFindings = 10;
-    private static readonly TimeSpan s_shrinking = TimeSpan.FromSeconds(20);
+    private const int RunsToShrink = 10_000;
 
     public List<Finding> Findings { get; } = [];
 
@@ -69,7 +69,7 @@ internal sealed class Simulator(SimulateOptions options)
         var finding = new Finding(scenario, seed, options.Mutant, options.Only is null && options.Order is null ? null : plan, order, result.Violation);
         if (options.Shrinks && options.Only is null)
         {
-            (Plan small, ulong smallOrder) = new Shrinker(plan, Broken, s_shrinking).Shrink(order);
+            (Plan small, ulong smallOrder) = new Shrinker(plan, Broken, RunsToShrink).Shrink(order);
             RunResult replayed = Run.Execute(small, smallOrder, Broken, keepsLines: true);
             finding = finding with { Shrunk = small, ShrunkOrder = smallOrder, Timeline = replayed.Lines, Violation = replayed.Violation ?? result.Violation };
         }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Penstock.Execution;
 using Penstock.Simulation.Execution;
 using Penstock.Simulation.Scenarios;
@@ -9,11 +8,14 @@ namespace Penstock.Simulation.Running;
 /// Makes a failing run small: leaves operations out, in ever smaller pieces, as long as what is left still fails. An order that fails with many
 /// operations may not be drawn again with few, so a few other orders are tried for each piece.
 /// </summary>
-internal sealed class Shrinker(Plan plan, RuleSet broken, TimeSpan budget)
+/// <param name="plan">What fails.</param>
+/// <param name="broken">The rules that are off.</param>
+/// <param name="budget">The most runs: a number and no time, so that the same failure is made equally small on every machine.</param>
+internal sealed class Shrinker(Plan plan, RuleSet broken, int budget)
 {
     private const int OrdersForEach = 12;
 
-    private readonly Stopwatch _watch = Stopwatch.StartNew();
+    private int _runs;
 
     /// <summary>The fewest operations found that fail, and the order in which they do.</summary>
     public (Plan Plan, ulong Order) Shrink(ulong order)
@@ -41,13 +43,14 @@ internal sealed class Shrinker(Plan plan, RuleSet broken, TimeSpan budget)
         return (plan with { Operations = kept }, order);
     }
 
-    private bool IsSpent => _watch.Elapsed > budget;
+    private bool IsSpent => _runs >= budget;
 
     private ulong? FindOrder(List<Operation> operations, ulong order)
     {
         int tries = operations.Count > 40 ? 2 : OrdersForEach;
         for (int i = 0; i < tries && !IsSpent; i++)
         {
+            _runs++;
             ulong other = i == 0 ? order : Chance.Mix(order, (ulong)i) >> 32;
             if (Run.Execute(plan with { Operations = operations }, other, broken).Violation is not null)
             {

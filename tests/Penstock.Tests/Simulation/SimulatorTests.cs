@@ -78,7 +78,7 @@ public sealed class SimulatorTests
     [Fact]
     public void A_violation_is_shrunk_and_replayed()
     {
-        SimulateOptions options = SimulateOptions.Parse(["--seeds", "40", "--mutant", "invalidate-after-write"]);
+        SimulateOptions options = SimulateOptions.Parse(["--seeds", "40", "--mutant", "invalidate-after-write", "--scenario", "buffered-read-async-write"]);
         var simulator = new Simulator(options);
         Finding? first = null;
         simulator.RunAll(found => first ??= found);
