@@ -107,6 +107,23 @@ internal sealed class MountedVolume : IDisposable
         Mount();
     }
 
+    /// <summary>The process behind the mount is killed as it stands (kill -9). The dead mount stays: who takes it away uncovers the folder under it.</summary>
+    public void Kill()
+    {
+        KillDaemon();
+        while (Daemons().Any())
+        {
+            Thread.Yield();
+        }
+    }
+
+    /// <summary>Takes a dead mount away. Nobody uses the root any more.</summary>
+    public void TakeAway()
+    {
+        OutsideProgram.Run("umount", "-l", Root);
+        _isMounted = false;
+    }
+
     /// <summary>e2fsck finds nothing to fix.</summary>
     public void Judge() => Judge(Image);
 
