@@ -16,9 +16,6 @@ internal sealed class ThreadedScheduler : Scheduler
     private static UserRow? t_row;
 
     [ThreadStatic]
-    private static CoreRow? t_coreRow;
-
-    [ThreadStatic]
     private static CallerRow? t_callerRow;
 
     private readonly WorkQueue _queue = new();
@@ -43,13 +40,7 @@ internal sealed class ThreadedScheduler : Scheduler
     /// <summary>A scheduler with the production behaviour but its own recorder and mutant; for tests.</summary>
     public static ThreadedScheduler CreateForTest() => new(2);
 
-    public override void Post(Action<object?> work, object? state)
-    {
-        if (t_coreRow is null || !t_isCorePlace || !t_coreRow.TryAdd(work, state))
-        {
-            _queue.Enqueue(work, state);
-        }
-    }
+    public override void Post(Action<object?> work, object? state) => _queue.Enqueue(work, state);
 
     public override void PostToUser(Action<object?> work, object? state)
     {
@@ -67,7 +58,6 @@ internal sealed class ThreadedScheduler : Scheduler
 
     public override void OpenRow(SharedDuty duty)
     {
-        t_coreRow = new CoreRow();
         t_row = new UserRow(duty, _watch);
         _watch.Add(t_row);
     }
@@ -76,13 +66,10 @@ internal sealed class ThreadedScheduler : Scheduler
     {
         _watch.Remove(t_row!);
         t_row = null;
-        t_coreRow!.Run();
-        t_coreRow = null;
     }
 
     public override bool RunRow()
     {
-        t_coreRow!.Run();
         UserRow row = t_row!;
         if (row.IsEmpty)
         {
@@ -96,7 +83,7 @@ internal sealed class ThreadedScheduler : Scheduler
         return row.Duty.TryTake();
     }
 
-    public override bool HasRow => t_row is { IsEmpty: false } || t_coreRow is { IsEmpty: false };
+    public override bool HasRow => t_row is { IsEmpty: false };
 
     public override bool TryOpenCallerRow()
     {
