@@ -1,5 +1,6 @@
 using Penstock.Caching;
 using Penstock.Devices;
+using Penstock.Files;
 using Penstock.Files.Raw;
 
 namespace Penstock;
@@ -23,8 +24,11 @@ public sealed partial class OpenFile
     /// <returns>The file. Disposing it writes back what is cached, and gives the device up.</returns>
     /// <exception cref="DeviceException">The device cannot be opened, may not be written, is in use, or fails.</exception>
     /// <exception cref="CorruptVolumeException">A partition was asked for, and the table is damaged.</exception>
-    public static async ValueTask<OpenFile> OpenDeviceAsync(
-        string name, FileAccess access = FileAccess.ReadWrite, IoOptions options = IoOptions.None, CancellationToken cancellationToken = default)
+    public static ValueTask<OpenFile> OpenDeviceAsync(
+        string name, FileAccess access = FileAccess.ReadWrite, IoOptions options = IoOptions.None, CancellationToken cancellationToken = default) =>
+        UserOperation<OpenFile>.Carry(OpenNamedAsync(name, access, options, cancellationToken), Execution.Scheduler.Default);
+
+    private static async ValueTask<OpenFile> OpenNamedAsync(string name, FileAccess access, IoOptions options, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         cancellationToken.ThrowIfCancellationRequested();

@@ -218,7 +218,9 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     }
 
     /// <summary>Closes the file. Buffered data stays in the cache and is written back in the background; to have it durable, flush first.</summary>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => UserOperation.Carry(CloseAsync(), Scheduler);
+
+    private async ValueTask CloseAsync()
     {
         if (Interlocked.Exchange(ref _isClosed, 1) == 0)
         {

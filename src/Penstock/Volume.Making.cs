@@ -1,6 +1,7 @@
 using Penstock.Devices;
 using Penstock.Ext4.Format;
 using Penstock.Ext4.Making;
+using Penstock.Files;
 
 namespace Penstock;
 
@@ -13,11 +14,11 @@ public sealed partial class Volume
     /// <param name="cancellationToken">Honoured until the work begins.</param>
     /// <exception cref="DeviceException">NotFound without a length to make the file, in use, read-only, or failed: what is there then is no volume.</exception>
     /// <exception cref="FileSystemException">The options contradict each other or the device's length.</exception>
-    public static async ValueTask MakeAsync(string name, MakingOptions? options = null, CancellationToken cancellationToken = default)
+    public static ValueTask MakeAsync(string name, MakingOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         cancellationToken.ThrowIfCancellationRequested();
-        await MakeOnAsync(name, options ?? new MakingOptions()).ConfigureAwait(false);
+        return UserOperation<Superblock>.CarryWithoutResult(MakeOnAsync(name, options ?? new MakingOptions()), Execution.Scheduler.Default);
     }
 
     /// <summary>As <see cref="MakeAsync(string, MakingOptions?, CancellationToken)"/>. A file that was made for it goes again if it fails.</summary>

@@ -9,14 +9,14 @@ public sealed partial class Volume
     /// <summary>Makes a directory.</summary>
     /// <exception cref="FileSystemException">Exists, NotFound (a parent), NoSpace, TooManyLinks, ReadOnly.</exception>
     public ValueTask CreateDirectoryAsync(string path, UnixFileMode permissions = (UnixFileMode)0x1ED) =>
-        MakeNodeAsync(path, Describe(FileKind.Directory, permissions));
+        Carry(MakeNodeAsync(path, Describe(FileKind.Directory, permissions)));
 
     /// <summary>Makes a symbolic link.</summary>
     /// <param name="path">The link.</param>
     /// <param name="target">What it leads to; it need not exist.</param>
     /// <exception cref="FileSystemException">Exists, NotFound, NameTooLong, NoSpace, ReadOnly.</exception>
     public ValueTask CreateSymbolicLinkAsync(string path, string target) =>
-        MakeNodeAsync(path, Describe(FileKind.SymbolicLink, (UnixFileMode)0x1FF) with { LinkTarget = Encoding.UTF8.GetBytes(target) });
+        Carry(MakeNodeAsync(path, Describe(FileKind.SymbolicLink, (UnixFileMode)0x1FF) with { LinkTarget = Encoding.UTF8.GetBytes(target) }));
 
     /// <summary>Makes a pipe, socket or device file.</summary>
     /// <param name="path">The new file.</param>
@@ -25,13 +25,15 @@ public sealed partial class Volume
     /// <param name="deviceNumber">The number of a device, in Linux's encoding.</param>
     /// <exception cref="FileSystemException">Exists, NotFound, NoSpace, ReadOnly.</exception>
     public ValueTask CreateNodeAsync(string path, FileKind kind, UnixFileMode permissions, ulong deviceNumber = 0) =>
-        MakeNodeAsync(path, Describe(kind, permissions) with { DeviceNumber = deviceNumber });
+        Carry(MakeNodeAsync(path, Describe(kind, permissions) with { DeviceNumber = deviceNumber }));
 
     /// <summary>Adds a name for a file.</summary>
     /// <param name="existing">The file; a symbolic link is linked itself.</param>
     /// <param name="path">The new name.</param>
     /// <exception cref="FileSystemException">Exists, NotFound, NotPermitted (a directory), TooManyLinks, ReadOnly.</exception>
-    public async ValueTask CreateHardLinkAsync(string existing, string path)
+    public ValueTask CreateHardLinkAsync(string existing, string path) => Carry(LinkAsync(existing, path));
+
+    private async ValueTask LinkAsync(string existing, string path)
     {
         Enter();
         Inode target = await _walk.FindAsync(existing, followsLast: false).ConfigureAwait(false);
@@ -48,12 +50,12 @@ public sealed partial class Volume
     /// <summary>Removes the name of anything but a directory. A file that is open lives on until it is closed.</summary>
     /// <exception cref="FileSystemException">NotFound, IsADirectory, NotPermitted, ReadOnly.</exception>
     public ValueTask DeleteFileAsync(string path) =>
-        InParentAsync(path, 0, static (names, directory, name, _) => names.UnlinkAsync(directory, name));
+        Carry(InParentAsync(path, 0, static (names, directory, name, _) => names.UnlinkAsync(directory, name)));
 
     /// <summary>Removes an empty directory.</summary>
     /// <exception cref="FileSystemException">NotFound, NotADirectory, NotEmpty, Busy (the root), ReadOnly.</exception>
     public ValueTask DeleteDirectoryAsync(string path) =>
-        InParentAsync(path, 0, static (names, directory, name, _) => names.RemoveDirectoryAsync(directory, name));
+        Carry(InParentAsync(path, 0, static (names, directory, name, _) => names.RemoveDirectoryAsync(directory, name)));
 
     /// <summary>Renames, within the volume and in one step.</summary>
     /// <param name="from">The old name.</param>
@@ -61,11 +63,11 @@ public sealed partial class Volume
     /// <param name="overwrite">Whether what has the new name is replaced.</param>
     /// <exception cref="FileSystemException">NotFound, Exists, NotEmpty, InvalidArgument (into itself), ReadOnly, …</exception>
     public ValueTask MoveAsync(string from, string to, bool overwrite = false) =>
-        MoveAsync(from, to, overwrite ? RenameFlags.None : RenameFlags.NoReplace);
+        Carry(RenameAsync(from, to, overwrite ? RenameFlags.None : RenameFlags.NoReplace));
 
     /// <summary>Lets two names swap what they lead to, in one step.</summary>
     /// <exception cref="FileSystemException">NotFound, InvalidArgument, ReadOnly, …</exception>
-    public ValueTask ExchangeAsync(string first, string second) => MoveAsync(first, second, RenameFlags.Exchange);
+    public ValueTask ExchangeAsync(string first, string second) => Carry(RenameAsync(first, second, RenameFlags.Exchange));
 
     /// <summary>The target of a symbolic link.</summary>
     /// <exception cref="FileSystemException">NotFound; InvalidArgument if it is no symbolic link.</exception>
@@ -138,7 +140,7 @@ public sealed partial class Volume
         }).ConfigureAwait(false);
     }
 
-    private async ValueTask MoveAsync(string from, string to, RenameFlags flags)
+    private async ValueTask RenameAsync(string from, string to, RenameFlags flags)
     {
         Enter();
         (Inode fromDirectory, FileName fromName) = await _walk.FindParentAsync(from).ConfigureAwait(false);
@@ -167,7 +169,10 @@ public sealed partial class Volume
         }
     }
 
-    private async ValueTask<TResult> WithAsync<T, TResult>(string path, bool followLink, T argument, Func<Inode, T, ValueTask<TResult>> action)
+    private ValueTask<TResult> WithAsync<T, TResult>(string path, bool followLink, T argument, Func<Inode, T, ValueTask<TResult>> action) =>
+        Carry(FindForAsync(path, followLink, argument, action));
+
+    private async ValueTask<TResult> FindForAsync<T, TResult>(string path, bool followLink, T argument, Func<Inode, T, ValueTask<TResult>> action)
     {
         Enter();
         Inode inode = await _walk.FindAsync(path, followLink).ConfigureAwait(false);

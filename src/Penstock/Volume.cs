@@ -50,12 +50,17 @@ public sealed partial class Volume : IAsyncDisposable
     /// <exception cref="DeviceException">The device cannot be opened, is in use, or fails.</exception>
     /// <exception cref="CorruptVolumeException">No volume that is known here, or a damaged one.</exception>
     /// <exception cref="UnsupportedFeatureException">The volume needs what this version cannot do.</exception>
-    public static async ValueTask<Volume> OpenAsync(
+    public static ValueTask<Volume> OpenAsync(
         string name, VolumeOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= VolumeOptions.Default;
+        return UserOperation<Volume>.Carry(OpenNamedAsync(name, options, cancellationToken), options.Scheduler);
+    }
+
+    private static async ValueTask<Volume> OpenNamedAsync(string name, VolumeOptions options, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         cancellationToken.ThrowIfCancellationRequested();
-        options ??= VolumeOptions.Default;
         BlockDevice device = await DeviceOpener.OpenAsync(
             name, new DeviceOptions { Scheduler = options.Scheduler, IsReadOnly = options.IsReadOnly }).ConfigureAwait(false);
         try
@@ -87,13 +92,17 @@ public sealed partial class Volume : IAsyncDisposable
     /// <param name="permissions">The permissions of a file that is made.</param>
     /// <param name="cancellationToken">Honoured until the work begins.</param>
     /// <exception cref="FileSystemException">NotFound, Exists, IsADirectory, ReadOnly, NotPermitted, NoSpace, …</exception>
-    public async ValueTask<OpenFile> OpenFileAsync(
+    public ValueTask<OpenFile> OpenFileAsync(
         string path,
         FileMode mode,
         FileAccess access,
         IoOptions options = IoOptions.None,
         UnixFileMode permissions = (UnixFileMode)0x1A4,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default) =>
+        Carry(OpenPathAsync(path, mode, access, options, permissions, cancellationToken));
+
+    private async ValueTask<OpenFile> OpenPathAsync(
+        string path, FileMode mode, FileAccess access, IoOptions options, UnixFileMode permissions, CancellationToken cancellationToken)
     {
         Enter(cancellationToken);
         if (mode == FileMode.Append)
@@ -124,26 +133,16 @@ public sealed partial class Volume : IAsyncDisposable
     /// <param name="path">The file.</param>
     /// <param name="followLink">Whether a symbolic link at the end is followed, or is itself what is asked for.</param>
     /// <exception cref="FileSystemException">NotFound, NotADirectory, TooManySymlinks.</exception>
-    public async ValueTask<FileDetails> GetDetailsAsync(string path, bool followLink = true)
-    {
-        Enter();
-        Inode inode = await _walk.FindAsync(path, followLink).ConfigureAwait(false);
-        try
-        {
-            return new FileDetails(inode);
-        }
-        finally
-        {
-            await FileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
-        }
-    }
+    public ValueTask<FileDetails> GetDetailsAsync(string path, bool followLink = true) => Carry(DescribeAsync(path, followLink));
 
     /// <summary>Whether a path leads to something.</summary>
-    public async ValueTask<bool> ExistsAsync(string path)
+    public ValueTask<bool> ExistsAsync(string path) => Carry(LooksAsync(path));
+
+    private async ValueTask<bool> LooksAsync(string path)
     {
         try
         {
-            await GetDetailsAsync(path, followLink: false).ConfigureAwait(false);
+            await DescribeAsync(path, followLink: false).ConfigureAwait(false);
             return true;
         }
         catch (FileSystemException e) when (e.Fault is IoFault.NotFound or IoFault.NotADirectory)
@@ -158,7 +157,7 @@ public sealed partial class Volume : IAsyncDisposable
         string path, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         Enter(cancellationToken);
-        Inode directory = await _walk.FindAsync(path).ConfigureAwait(false);
+        Inode directory = await Carry(_walk.FindAsync(path)).ConfigureAwait(false);
         try
         {
             var listing = new DirectoryBatch();
@@ -166,7 +165,7 @@ public sealed partial class Volume : IAsyncDisposable
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 listing.Begin();
-                await Names.ReadDirectoryAsync(directory, listing.Position, listing).ConfigureAwait(false);
+                await Carry(Names.ReadDirectoryAsync(directory, listing.Position, listing)).ConfigureAwait(false);
                 foreach (VolumeEntry entry in listing.Entries)
                 {
                     yield return entry;
@@ -176,19 +175,21 @@ public sealed partial class Volume : IAsyncDisposable
         }
         finally
         {
-            await FileSystem.Inodes.ReleaseAsync(directory).ConfigureAwait(false);
+            await Carry(FileSystem.Inodes.ReleaseAsync(directory)).ConfigureAwait(false);
         }
     }
 
     /// <summary>Completes when everything written to the volume before is on stable storage (syncfs).</summary>
-    public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
+    public ValueTask FlushAsync(CancellationToken cancellationToken = default)
     {
         Enter(cancellationToken);
-        await SyncPath.SyncFileSystemAsync(FileSystem).ConfigureAwait(false);
+        return Carry(SyncPath.SyncFileSystemAsync(FileSystem));
     }
 
     /// <summary>Writes everything back, marks the volume clean, and gives the device up.</summary>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => Carry(CloseAsync());
+
+    private async ValueTask CloseAsync()
     {
         if (Interlocked.Exchange(ref _isClosed, 1) == 0)
         {
@@ -202,6 +203,9 @@ public sealed partial class Volume : IAsyncDisposable
             }
         }
     }
+
+    private ValueTask<FileDetails> DescribeAsync(string path, bool followLink) =>
+        FindForAsync(path, followLink, 0, static (inode, _) => new ValueTask<FileDetails>(new FileDetails(inode)));
 
     private static void RequireOpenable(Inode inode, string path, FileAccess access, IoOptions options)
     {
@@ -263,6 +267,12 @@ public sealed partial class Volume : IAsyncDisposable
         UserId = _options.UserId,
         GroupId = _options.GroupId,
     };
+
+    /// <summary>To the user: his continuation runs in a place of his, where he may block.</summary>
+    private ValueTask<T> Carry<T>(ValueTask<T> inner) => UserOperation<T>.Carry(inner, FileSystem.Scheduler);
+
+    /// <inheritdoc cref="Carry{T}"/>
+    private ValueTask Carry(ValueTask inner) => UserOperation.Carry(inner, FileSystem.Scheduler);
 
     private void Enter(CancellationToken cancellationToken = default)
     {

@@ -1,6 +1,7 @@
 using Penstock.Devices;
 using Penstock.Ext4.Checking;
 using Penstock.Ext4.Repairing;
+using Penstock.Files;
 
 namespace Penstock;
 
@@ -14,18 +15,13 @@ public static class VolumeCheck
     /// <returns>What was found. A volume that is damaged, however badly, is no error of the check.</returns>
     /// <exception cref="DeviceException">The device cannot be opened or is in use.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static async ValueTask<CheckReport> RunAsync(
+    public static ValueTask<CheckReport> RunAsync(
         string name, CheckOptions? options = null, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrEmpty(name);
-        cancellationToken.ThrowIfCancellationRequested();
         options ??= CheckOptions.Default;
-        BlockDevice device = await DeviceOpener.OpenAsync(name, new DeviceOptions { Scheduler = options.Scheduler, IsReadOnly = true })
-            .ConfigureAwait(false);
-        await using (device.ConfigureAwait(false))
-        {
-            return await VolumeChecker.RunAsync(device, options, cancellationToken).ConfigureAwait(false);
-        }
+        var how = new DeviceOptions { Scheduler = options.Scheduler, IsReadOnly = true };
+        return UserOperation<CheckReport>.Carry(
+            OnDeviceAsync(name, how, device => VolumeChecker.RunAsync(device, options, cancellationToken), cancellationToken), options.Scheduler);
     }
 
     /// <summary>
@@ -43,17 +39,13 @@ public static class VolumeCheck
     /// <exception cref="DeviceException">The device cannot be opened for writing, is in use, or fails.</exception>
     /// <exception cref="FileSystemException">The undo file exists already or cannot be written; nothing was changed that it does not hold.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static async ValueTask<CheckReport> RepairAsync(
+    public static ValueTask<CheckReport> RepairAsync(
         string name, CheckOptions? options = null, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrEmpty(name);
-        cancellationToken.ThrowIfCancellationRequested();
         options ??= CheckOptions.Default;
-        BlockDevice device = await DeviceOpener.OpenAsync(name, new DeviceOptions { Scheduler = options.Scheduler }).ConfigureAwait(false);
-        await using (device.ConfigureAwait(false))
-        {
-            return await VolumeRepairer.RunAsync(device, options, cancellationToken).ConfigureAwait(false);
-        }
+        var how = new DeviceOptions { Scheduler = options.Scheduler };
+        return UserOperation<CheckReport>.Carry(
+            OnDeviceAsync(name, how, device => VolumeRepairer.RunAsync(device, options, cancellationToken), cancellationToken), options.Scheduler);
     }
 
     /// <summary>Puts a volume back, byte for byte, to what it was before a repair.</summary>
@@ -64,14 +56,22 @@ public static class VolumeCheck
     /// <exception cref="FileSystemException">
     /// The file is damaged or another volume's, or the volume has been changed since; not one byte is written then.
     /// </exception>
-    public static async ValueTask<long> UndoAsync(string name, string undoFile)
+    public static ValueTask<long> UndoAsync(string name, string undoFile)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(undoFile);
+        var how = new DeviceOptions();
+        return UserOperation<long>.Carry(OnDeviceAsync(name, how, device => UndoRestore.RunAsync(device, undoFile), default), how.Scheduler);
+    }
+
+    private static async ValueTask<T> OnDeviceAsync<T>(
+        string name, DeviceOptions how, Func<BlockDevice, ValueTask<T>> run, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        ArgumentException.ThrowIfNullOrEmpty(undoFile);
-        BlockDevice device = await DeviceOpener.OpenAsync(name, new DeviceOptions()).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        BlockDevice device = await DeviceOpener.OpenAsync(name, how).ConfigureAwait(false);
         await using (device.ConfigureAwait(false))
         {
-            return await UndoRestore.RunAsync(device, undoFile).ConfigureAwait(false);
+            return await run(device).ConfigureAwait(false);
         }
     }
 }

@@ -184,3 +184,25 @@ internal sealed class UserOperation<T> : IValueTaskSource<T>, IValueTaskSource
         }
     }
 }
+
+/// <summary>The same edge for core operations without a result.</summary>
+internal static class UserOperation
+{
+    /// <summary>As <see cref="UserOperation{T}.Carry"/>.</summary>
+    public static ValueTask Carry(ValueTask inner, Scheduler scheduler)
+    {
+        if (inner.IsCompletedSuccessfully)
+        {
+            inner.GetAwaiter().GetResult();
+            return ValueTask.CompletedTask;
+        }
+
+        return UserOperation<bool>.CarryWithoutResult(WithResultAsync(inner), scheduler);
+    }
+
+    private static async ValueTask<bool> WithResultAsync(ValueTask inner)
+    {
+        await inner.ConfigureAwait(false);
+        return true;
+    }
+}
