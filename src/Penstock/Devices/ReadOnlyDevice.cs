@@ -1,7 +1,7 @@
 namespace Penstock.Devices;
 
 /// <summary>A device that can be written, seen through a face that cannot: not one byte reaches the inner one, not even a flush.</summary>
-internal sealed class ReadOnlyDevice(BlockDevice inner) : ForwardingDevice(inner.Name, inner)
+internal class ReadOnlyDevice(BlockDevice inner) : ForwardingDevice(inner.Name, inner)
 {
     public override string Description => $"{Inner.Description}, read-only";
 

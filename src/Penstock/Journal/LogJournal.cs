@@ -217,6 +217,14 @@ internal sealed class LogJournal : TransactionalJournal
         _area?.Dispose();
     }
 
+    /// <inheritdoc/>
+    protected override void AbandonStore()
+    {
+        _places.Abandon();
+        _writer?.Abandon();
+        _area?.Dispose();
+    }
+
     /// <summary>Rules 1 to 3, in their order.</summary>
     private async ValueTask<StoreOutcome> WriteLogAsync(Transaction transaction, LoggedTransaction logged)
     {

@@ -19,18 +19,14 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
     private const int MinBlocksInChunk = 2;
     private const int MaxInFlight = 4;
 
-    private readonly object _latch = new();
     private readonly LogArea _area;
     private readonly LogFormat _format;
     private readonly Scheduler _scheduler;
     private readonly int _blocksInChunk;
     private readonly AlignedBuffer?[] _chunks = new AlignedBuffer?[MaxInFlight];
-    private readonly int[] _parts = new int[MaxInFlight];
-    private readonly Stack<int> _idle = new(MaxInFlight);
+    private readonly WritesInFlight _writes;
     private readonly BlockTag[] _tags;
     private readonly ulong[] _numbers;
-    private PooledCompletion<bool>? _waiter;
-    private StoreOutcome _outcome;
     private uint _next;
 
     public LogWriter(LogArea area, LogFormat format, int chunkBytes = DefaultChunkBytes)
@@ -41,10 +37,7 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
         _blocksInChunk = Math.Max(Math.Min(1 + DescriptorBlock.Capacity(format), chunkBytes / format.BlockSize), MinBlocksInChunk);
         _tags = new BlockTag[_blocksInChunk - 1];
         _numbers = new ulong[RevokeBlock.Capacity(format)];
-        for (int i = MaxInFlight - 1; i >= 0; i--)
-        {
-            _idle.Push(i);
-        }
+        _writes = new WritesInFlight(area.Device, MaxInFlight);
     }
 
     /// <summary>The most blocks of the log that a transaction takes, its commit block too.</summary>
@@ -60,27 +53,27 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
         LogSequence sequence, uint first, List<MetadataBlock> blocks, IReadOnlyCollection<ulong> revoked)
     {
         _next = first;
-        _outcome = default;
-        for (int done = 0; done < blocks.Count && !_outcome.IsFailed;)
+        _writes.Begin();
+        for (int done = 0; done < blocks.Count && !_writes.Outcome.IsFailed;)
         {
             int count = Math.Min(blocks.Count - done, _blocksInChunk - 1);
-            int chunk = await TakeChunkAsync().ConfigureAwait(false);
+            int chunk = await _writes.TakeAsync().ConfigureAwait(false);
             FillCopies(Memory(chunk), sequence, blocks, done, count);
             Send(chunk, count + 1);
             done += count;
         }
 
-        if (revoked.Count > 0 && !_outcome.IsFailed)
+        if (revoked.Count > 0 && !_writes.Outcome.IsFailed)
         {
             await WriteRevokedAsync(sequence, revoked).ConfigureAwait(false);
         }
 
         if (!_scheduler.IsBroken(Rule.LogBeforeCommitBlock))
         {
-            await DrainAsync().ConfigureAwait(false);
+            await _writes.DrainAsync().ConfigureAwait(false);
         }
 
-        return _outcome;
+        return _writes.Outcome;
     }
 
     /// <summary>Writes the block that makes the transaction count, durably.</summary>
@@ -88,20 +81,18 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
     /// <param name="block">The block of the journal that it takes: the one behind the transaction's others.</param>
     public async ValueTask<StoreOutcome> CommitAsync(CommitBlock commit, uint block)
     {
-        int chunk = await TakeChunkAsync().ConfigureAwait(false);
+        int chunk = await _writes.TakeAsync().ConfigureAwait(false);
         IoSegment memory = Memory(chunk).Segment.Slice(0, _format.BlockSize);
         commit.Write(_format, memory.Bytes);
+        _writes.Expect(chunk, 1);
         long offset = _area.OffsetOf(block, out _);
         bool isThrough = !_scheduler.IsBroken(Rule.CommitBlockIsDurable);
         IoResult written = await _area.Device.WriteAsync(offset, memory, isThrough).ConfigureAwait(false);
-        lock (_latch)
-        {
-            _idle.Push(chunk);
-        }
+        _writes.Completed(chunk, default);
 
         // Whether the block is on the device is not known: the transaction may be replayed.
-        await DrainAsync().ConfigureAwait(false);
-        return StoreOutcome.OfWrite(written.Fault, offset).And(_outcome) with { IsFinal = written.IsFailed || _outcome.IsFinal };
+        await _writes.DrainAsync().ConfigureAwait(false);
+        return StoreOutcome.OfWrite(written.Fault, offset).And(_writes.Outcome) with { IsFinal = written.IsFailed || _writes.Outcome.IsFinal };
     }
 
     void IDeviceRequestOwner.RequestCompleted(DeviceRequest request, IoResult result)
@@ -110,23 +101,18 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
         IoFault fault = result.Bytes < request.Length && !result.IsFailed ? IoFault.DeviceFailed : result.Fault;
         long offset = request.Offset;
         request.Return();
-        PooledCompletion<bool>? waiter = null;
-        lock (_latch)
-        {
-            _outcome = _outcome.And(StoreOutcome.OfWrite(fault, offset) with { Step = "the log could not be written" });
-            if (--_parts[chunk] == 0)
-            {
-                _idle.Push(chunk);
-                (waiter, _waiter) = (_waiter, null);
-            }
-        }
-
-        waiter?.Complete(true);
+        _writes.Completed(chunk, StoreOutcome.OfWrite(fault, offset) with { Step = "the log could not be written" });
     }
 
     public void Dispose()
     {
-        Debug.Assert(_idle.Count == MaxInFlight, "Memory is freed when no request is in flight.");
+        Debug.Assert(_writes.IsIdle, "Memory is freed when no request is in flight.");
+        Abandon();
+    }
+
+    /// <summary>Frees the memory; the device is gone.</summary>
+    public void Abandon()
+    {
         foreach (AlignedBuffer? chunk in _chunks)
         {
             ((IDisposable?)chunk)?.Dispose();
@@ -165,7 +151,7 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
             left--;
             if (filled == _numbers.Length || left == 0)
             {
-                int chunk = await TakeChunkAsync().ConfigureAwait(false);
+                int chunk = await _writes.TakeAsync().ConfigureAwait(false);
                 RevokeBlock.Write(_format, Memory(chunk).GetSpan()[.._format.BlockSize], sequence, _numbers.AsSpan(0, filled));
                 Send(chunk, 1);
                 filled = 0;
@@ -191,11 +177,7 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
             _next = _area.Geometry.Advance(_next, here);
         }
 
-        lock (_latch)
-        {
-            _parts[chunk] = parts;
-        }
-
+        _writes.Expect(chunk, parts);
         foreach ((long offset, uint first, uint length) in pieces[..parts])
         {
             DeviceRequest request = DeviceRequest.Rent(DeviceOperation.Write, offset);
@@ -206,43 +188,5 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
         }
 
         _area.Device.FlushSubmissions();
-    }
-
-    private async ValueTask<int> TakeChunkAsync()
-    {
-        while (true)
-        {
-            PooledCompletion<bool> waiter;
-            lock (_latch)
-            {
-                if (_idle.TryPop(out int chunk))
-                {
-                    return chunk;
-                }
-
-                waiter = _waiter = PooledCompletion<bool>.Rent(_scheduler);
-            }
-
-            await waiter.Task.ConfigureAwait(false);
-        }
-    }
-
-    private async ValueTask DrainAsync()
-    {
-        while (true)
-        {
-            PooledCompletion<bool> waiter;
-            lock (_latch)
-            {
-                if (_idle.Count == MaxInFlight)
-                {
-                    return;
-                }
-
-                waiter = _waiter = PooledCompletion<bool>.Rent(_scheduler);
-            }
-
-            await waiter.Task.ConfigureAwait(false);
-        }
     }
 }

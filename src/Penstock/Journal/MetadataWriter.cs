@@ -1,6 +1,6 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Penstock.Devices;
-using Penstock.Execution;
 using Penstock.Mapping;
 using Penstock.Memory;
 
@@ -17,24 +17,18 @@ internal abstract class MetadataWriter : IDeviceRequestOwner, IDisposable
 
     private const int MaxInFlight = 32;
 
-    private readonly object _latch = new();
     private readonly VolumeMetadataCache _cache;
     private readonly BlockDevice _device;
     private readonly Slot[] _slots;
-    private readonly Stack<int> _idle = new(MaxInFlight);
+    private readonly WritesInFlight _writes;
     private List<MetadataBlock> _batch = [];
-    private PooledCompletion<bool>? _waiter;
-    private StoreOutcome _outcome;
 
     protected MetadataWriter(VolumeMetadataCache cache)
     {
         _cache = cache;
         _device = cache.Device;
         _slots = new Slot[MaxInFlight];
-        for (int i = MaxInFlight - 1; i >= 0; i--)
-        {
-            _idle.Push(i);
-        }
+        _writes = new WritesInFlight(_device, MaxInFlight);
     }
 
     protected VolumeMetadataCache Cache => _cache;
@@ -48,25 +42,24 @@ internal abstract class MetadataWriter : IDeviceRequestOwner, IDisposable
     {
         batch.Sort(static (a, b) => a.Number.CompareTo(b.Number));
         _batch = batch;
-        _outcome = default;
+        _writes.Begin();
         int next = 0;
-        while (next < batch.Count && !_outcome.IsFinal)
+        while (next < batch.Count && !_writes.Outcome.IsFinal)
         {
-            int slot = await TakeSlotAsync().ConfigureAwait(false);
+            int slot = await _writes.TakeAsync().ConfigureAwait(false);
             int count = CountRun(next);
             Send(slot, next, count);
             next += count;
         }
 
-        _device.FlushSubmissions();
-        await DrainAsync().ConfigureAwait(false);
+        await _writes.DrainAsync().ConfigureAwait(false);
         for (; next < batch.Count; next++)
         {
             End(batch[next], isWritten: false);
         }
 
         batch.Clear();
-        return _outcome;
+        return _writes.Outcome;
     }
 
     void IDeviceRequestOwner.RequestCompleted(DeviceRequest request, IoResult result)
@@ -82,18 +75,17 @@ internal abstract class MetadataWriter : IDeviceRequestOwner, IDisposable
         }
 
         IoFault fault = written < slot.Count && !result.IsFailed ? IoFault.DeviceFailed : result.Fault;
-        PooledCompletion<bool>? waiter;
-        lock (_latch)
-        {
-            _outcome = _outcome.And(StoreOutcome.OfWrite(fault, offset));
-            _idle.Push(index);
-            (waiter, _waiter) = (_waiter, null);
-        }
-
-        waiter?.Complete(true);
+        _writes.Completed(index, StoreOutcome.OfWrite(fault, offset));
     }
 
     public void Dispose()
+    {
+        Debug.Assert(_writes.IsIdle, "Memory is freed when no request is in flight.");
+        Abandon();
+    }
+
+    /// <summary>Frees the memory; the device is gone.</summary>
+    public void Abandon()
     {
         foreach (Slot slot in _slots)
         {
@@ -133,46 +125,8 @@ internal abstract class MetadataWriter : IDeviceRequestOwner, IDisposable
         request.Append(memory);
         request.SetOwner(this);
         request.Tag = index;
+        _writes.Expect(index, 1);
         _device.Submit(request);
-    }
-
-    private async ValueTask<int> TakeSlotAsync()
-    {
-        while (true)
-        {
-            PooledCompletion<bool> waiter;
-            lock (_latch)
-            {
-                if (_idle.TryPop(out int slot))
-                {
-                    return slot;
-                }
-
-                waiter = _waiter = PooledCompletion<bool>.Rent(_device.Scheduler);
-            }
-
-            _device.FlushSubmissions();
-            await waiter.Task.ConfigureAwait(false);
-        }
-    }
-
-    private async ValueTask DrainAsync()
-    {
-        while (true)
-        {
-            PooledCompletion<bool> waiter;
-            lock (_latch)
-            {
-                if (_idle.Count == MaxInFlight)
-                {
-                    return;
-                }
-
-                waiter = _waiter = PooledCompletion<bool>.Rent(_device.Scheduler);
-            }
-
-            await waiter.Task.ConfigureAwait(false);
-        }
     }
 
     [StructLayout(LayoutKind.Auto)]

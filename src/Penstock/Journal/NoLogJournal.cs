@@ -66,6 +66,9 @@ internal sealed class NoLogJournal : TransactionalJournal
     /// <inheritdoc/>
     protected override void DisposeStore() => _writer.Dispose();
 
+    /// <inheritdoc/>
+    protected override void AbandonStore() => _writer.Abandon();
+
     private sealed class CommitWriter(VolumeMetadataCache cache) : MetadataWriter(cache)
     {
         private TransactionId _transaction;

@@ -230,7 +230,7 @@ internal abstract partial class TransactionalJournal : MetadataJournal
     public override void Abandon()
     {
         _alarm.Dispose();
-        DisposeStore();
+        AbandonStore();
         VolumeCache.Abandon();
     }
 
@@ -267,8 +267,11 @@ internal abstract partial class TransactionalJournal : MetadataJournal
     /// <summary>Does some of the work besides commits; between two calls a commit that is wanted has its turn.</summary>
     protected virtual ValueTask<StoreOutcome> UpkeepAsync() => default;
 
-    /// <summary>Frees what the mode holds. No store is in progress, or the device is gone.</summary>
+    /// <summary>Frees what the mode holds. No store is in progress.</summary>
     protected abstract void DisposeStore();
+
+    /// <summary>Frees what the mode holds; the device is gone.</summary>
+    protected abstract void AbandonStore();
 
     /// <summary>Has the activity look for work: <see cref="WantsUpkeep"/> became true. Without the latch.</summary>
     protected void StartUpkeep()

@@ -8,7 +8,7 @@ namespace Penstock.Journal.Recovery;
 /// A volume whose log was not replayed, seen as if it had been: blocks of which the log has a newer copy are read from there. Nothing is written, and
 /// nothing but the map is kept in memory. The journal stays the caller's, and open as long as this.
 /// </summary>
-internal sealed class OverlaidDevice : ForwardingDevice
+internal sealed class OverlaidDevice : ReadOnlyDevice
 {
     /// <summary>The most blocks: with some 12 bytes for each.</summary>
     public const int MaxBlocks = 8 << 20;
@@ -19,7 +19,7 @@ internal sealed class OverlaidDevice : ForwardingDevice
     private readonly LoggedCopy[] _copies;
 
     public OverlaidDevice(BlockDevice inner, LogArea area, Dictionary<ulong, LoggedCopy> copies)
-        : base(inner.Name, inner)
+        : base(inner)
     {
         _area = area;
         _blockSize = area.Superblock.BlockSize;
@@ -29,22 +29,6 @@ internal sealed class OverlaidDevice : ForwardingDevice
     }
 
     public override string Description => $"{Inner.Description}; {_places.Length} blocks of the journal laid over it, read-only";
-
-    public override bool IsReadOnly => true;
-
-    public override bool CanDiscard => false;
-
-    protected override void SubmitChecked(DeviceRequest request)
-    {
-        if (request.Operation == DeviceOperation.Flush)
-        {
-            CompleteLater(request, IoFault.None);
-        }
-        else
-        {
-            Forward(request, shift: 0);
-        }
-    }
 
     protected override void InnerCompleted(DeviceRequest request, IoResult result)
     {
