@@ -11,8 +11,6 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
     /// <summary>Deeper than any kernel makes one; e2fsck reads a little deeper than five.</summary>
     private const int MaxLevels = 12;
 
-    private const int MostFaults = 100;
-
     private readonly AlignedBuffer?[] _levels = new AlignedBuffer?[MaxLevels];
     private readonly byte[] _root = new byte[InodeRecord.BlockFieldSize];
     private uint _inode;
@@ -20,11 +18,8 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
     private bool _isDirectory;
     private ulong _next;
 
-    /// <summary>In a repair: what the last walk met, for who decides what becomes of it.</summary>
-    public List<(string Structure, string Place, string Found)> Faults { get; } = [];
-
-    /// <summary>Whether the last walk met something wrong.</summary>
-    public bool HasFault { get; private set; }
+    /// <summary>What the last walk met.</summary>
+    public MapFaults Faults { get; } = new(run, tally);
 
     /// <summary>Whether not even the root is one.</summary>
     public bool IsRootDamaged { get; private set; }
@@ -51,14 +46,14 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
     public async ValueTask RunAsync(InodeRecord record, uint inode)
     {
         (_inode, _isDirectory, _next) = (inode, record.IsDirectory, 0);
-        (HasFault, IsRootDamaged) = (false, false);
+        IsRootDamaged = false;
         Faults.Clear();
         _seed = run.Checksum.IsUsed ? run.Checksum.SeedOf(new InodeNumber(inode), record.Generation) : 0;
         record.BlockField.CopyTo(_root);
         if (!IsHeader(_root))
         {
             IsRootDamaged = true;
-            Report("extent header", $"inode {_inode}", "the root in i_block is damaged");
+            Faults.Report("extent header", $"inode {_inode}", "the root in i_block is damaged");
             return;
         }
 
@@ -72,7 +67,7 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
         if (header.Depth >= MaxLevels)
         {
             IsRootDamaged = true;
-            Report("extent header", $"inode {_inode}", $"eh_depth is {header.Depth}");
+            Faults.Report("extent header", $"inode {_inode}", $"eh_depth is {header.Depth}");
             return;
         }
 
@@ -92,7 +87,7 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
             bool isInOrder = i == 0 || first > ReadIndex(node.Span, header, i - 1).First;
             if (!run.Contains(child) || !isInOrder || run.Metadata.Contains(child))
             {
-                Report("extent index", $"inode {_inode}", $"it leads to block {child} from file block {first}");
+                Faults.Report("extent index", $"inode {_inode}", $"it leads to block {child} from file block {first}");
                 continue;
             }
 
@@ -104,7 +99,7 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
             AlignedBuffer buffer = _levels[level] ??= run.Store.Allocate(1);
             if (!await run.Store.ReadAsync(child, 1, buffer.Segment).ConfigureAwait(false))
             {
-                Report("extent block", $"block {child}, inode {_inode}", "it cannot be read");
+                Faults.Report("extent block", $"block {child}, inode {_inode}", "it cannot be read");
                 continue;
             }
 
@@ -128,25 +123,25 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
     {
         if (!IsHeader(block))
         {
-            Report("extent block", $"block {number}, inode {_inode}", "its header is damaged");
+            Faults.Report("extent block", $"block {number}, inode {_inode}", "its header is damaged");
             return false;
         }
 
         if (run.Checksum.IsUsed && ExtentTail.Read(block) != ExtentTail.Compute(block, _seed))
         {
-            Report("extent block", $"block {number}, inode {_inode}", "et_checksum does not match");
+            Faults.Report("extent block", $"block {number}, inode {_inode}", "et_checksum does not match");
         }
 
         if (ExtentHeader.Read(block).Entries == 0)
         {
-            Report("extent block", $"block {number}, inode {_inode}", "it has no entries");
+            Faults.Report("extent block", $"block {number}, inode {_inode}", "it has no entries");
             return false;
         }
 
         uint found = U32(block, ExtentHeader.Size);
         if (found != first)
         {
-            Report("extent index", $"inode {_inode}", $"it says file block {first}, block {number} begins with {found}");
+            Faults.Report("extent index", $"inode {_inode}", $"it says file block {first}, block {number} begins with {found}");
         }
 
         return true;
@@ -160,14 +155,14 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
             ExtentLeaf leaf = ExtentLeaf.Read(node, i);
             if (FindFault(leaf, first, end) is { } fault)
             {
-                Report("extent", $"inode {_inode}, file block {leaf.First}", fault);
+                Faults.Report("extent", $"inode {_inode}, file block {leaf.First}", fault);
                 continue;
             }
 
             _next = leaf.End;
             if (_isDirectory && leaf.IsUnwritten)
             {
-                Report("extent", $"inode {_inode}, file block {leaf.First}", "blocks of a directory are marked unwritten");
+                Faults.Report("extent", $"inode {_inode}, file block {leaf.First}", "blocks of a directory are marked unwritten");
                 leaf = run.Repair is null ? leaf : leaf with { IsUnwritten = false };
             }
 
@@ -188,18 +183,5 @@ internal sealed class ExtentWalk(CheckRun run, ContentTally tally) : IDisposable
         ReadOnlySpan<byte> raw = node[(ExtentHeader.Size + (index * ExtentLeaf.Size))..];
         ulong end = index + 1 < header.Entries ? U32(raw, ExtentLeaf.Size) : ulong.MaxValue;
         return (U32(raw, 0), U32(raw, 4) | ((ulong)U16(raw, 8) << 32), end);
-    }
-
-    private void Report(string structure, string place, string found)
-    {
-        HasFault = true;
-        if (run.Repair is null)
-        {
-            run.Log.Problem(structure, place, found);
-        }
-        else if (!tally.IsSilent && Faults.Count < MostFaults)
-        {
-            Faults.Add((structure, place, found));
-        }
     }
 }

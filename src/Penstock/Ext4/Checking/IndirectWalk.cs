@@ -8,7 +8,6 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
 {
     private const int DirectCount = 12;
     private const int Levels = 3;
-    private const int MostFaults = 100;
 
     private readonly AlignedBuffer?[] _levels = new AlignedBuffer?[Levels];
     private readonly byte[] _root = new byte[InodeRecord.BlockFieldSize];
@@ -17,11 +16,8 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
     private ulong _runVolume;
     private ulong _runLength;
 
-    /// <summary>In a repair: what the last walk met, for who decides what becomes of it.</summary>
-    public List<(string Structure, string Place, string Found)> Faults { get; } = [];
-
-    /// <summary>Whether the last walk met something wrong.</summary>
-    public bool HasFault { get; private set; }
+    /// <summary>What the last walk met.</summary>
+    public MapFaults Faults { get; } = new(run, tally);
 
     public void Dispose()
     {
@@ -33,7 +29,7 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
 
     public async ValueTask RunAsync(InodeRecord record, uint inode)
     {
-        (_inode, HasFault) = (inode, false);
+        _inode = inode;
         Faults.Clear();
         record.BlockField.CopyTo(_root);
         AddAll(_root.AsSpan(0, DirectCount * 4), 0);
@@ -72,7 +68,7 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
         AlignedBuffer buffer = _levels[level] ??= run.Store.Allocate(1);
         if (!await run.Store.ReadAsync(block, 1, buffer.Segment).ConfigureAwait(false))
         {
-            Report("indirect block", $"block {block}, inode {_inode}", "it cannot be read");
+            Faults.Report("indirect block", $"block {block}, inode {_inode}", "it cannot be read");
             return;
         }
 
@@ -129,18 +125,5 @@ internal sealed class IndirectWalk(CheckRun run, ContentTally tally) : IDisposab
     }
 
     private void Report(ulong file, uint block) =>
-        Report("block map", $"inode {_inode}, file block {file}", $"block {block} is not on the volume");
-
-    private void Report(string structure, string place, string found)
-    {
-        HasFault = true;
-        if (run.Repair is null)
-        {
-            run.Log.Problem(structure, place, found);
-        }
-        else if (!tally.IsSilent && Faults.Count < MostFaults)
-        {
-            Faults.Add((structure, place, found));
-        }
-    }
+        Faults.Report("block map", $"inode {_inode}, file block {file}", $"block {block} is not on the volume");
 }

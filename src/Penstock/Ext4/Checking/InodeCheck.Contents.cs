@@ -172,10 +172,10 @@ internal sealed partial class InodeCheck
     {
         Collect();
         await extents.RunAsync(record, number).ConfigureAwait(false);
-        if (extents.HasFault && run.Repair is not null)
+        if (extents.Faults.HasAny && run.Repair is not null)
         {
             isRemoved |= extents.IsRootDamaged;
-            await MendMapAsync(extents.Faults).ConfigureAwait(false);
+            await MendMapAsync(extents.Faults.Kept).ConfigureAwait(false);
         }
     }
 
@@ -183,9 +183,9 @@ internal sealed partial class InodeCheck
     {
         Collect();
         await indirect.RunAsync(record, number).ConfigureAwait(false);
-        if (indirect.HasFault && run.Repair is not null)
+        if (indirect.Faults.HasAny && run.Repair is not null)
         {
-            await MendMapAsync(indirect.Faults).ConfigureAwait(false);
+            await MendMapAsync(indirect.Faults.Kept).ConfigureAwait(false);
         }
     }
 
