@@ -68,17 +68,7 @@ internal sealed record SimulateOptions
     public static SimulateOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new SimulateOptions();
-        for (int i = 0; i < arguments.Count; i++)
-        {
-            string[] parts = arguments[i].Split('=', 2);
-            string Value() => parts.Length == 2 ? parts[1]
-                : ++i < arguments.Count ? arguments[i]
-                : throw new UsageException($"option {parts[0]} needs a value");
-            if (!options.TryFlag(arguments[i]) && !options.TryValue(parts[0], Value))
-            {
-                throw new UsageException($"{arguments[i]} is no option of this command");
-            }
-        }
+        CommandLine.Read(arguments, options.TryFlag, options.TryValue);
 
         options.Validate();
         return options;
