@@ -31,9 +31,9 @@ public sealed class KillTests
                 for (int round = 0; round < s_rounds; round++)
                 {
                     Load(volume, ledger, round, acknowledgements: random.Next(5, 120));
-                    Recover(volume);
+                    bool hasJournal = Recover(volume);
                     volume.Mount();
-                    ledger.Judge(volume.Root);
+                    ledger.Judge(volume.Root, hasJournal);
                 }
             },
             "256M");
@@ -59,12 +59,12 @@ public sealed class KillTests
     }
 
     /// <summary>
-    /// A volume whose journal waits for recovery is recovered by the next mount, and clean afterwards. Without a journal that is written, it takes a full e2fsck.
+    /// A volume whose journal waits for recovery is recovered by the next mount, and clean afterwards: true. Without a journal that is written, it takes a full e2fsck.
     /// </summary>
-    private static void Recover(MountedVolume volume)
+    private static bool Recover(MountedVolume volume)
     {
-        string features = OutsideProgram.Run("dumpe2fs", "-h", volume.Image);
-        if (features.Contains("needs_recovery", StringComparison.Ordinal))
+        bool hasJournal = OutsideProgram.Run("dumpe2fs", "-h", volume.Image).Contains("needs_recovery", StringComparison.Ordinal);
+        if (hasJournal)
         {
             volume.Mount();
             volume.Unmount();
@@ -76,5 +76,6 @@ public sealed class KillTests
         }
 
         volume.Judge();
+        return hasJournal;
     }
 }
