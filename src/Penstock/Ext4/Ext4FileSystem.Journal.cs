@@ -19,7 +19,7 @@ internal sealed partial class Ext4FileSystem : IJournalClient
 
     public async ValueTask BeforeCommitAsync(Handle handle)
     {
-        for (int i = 0; i < InodesPerCommit && Inodes.TakeDirty() is { } inode; i++)
+        foreach (Inode inode in Inodes.ListDirty(InodesPerCommit))
         {
             await inode.StoreAsync(handle).ConfigureAwait(false);
         }

@@ -133,8 +133,8 @@ internal abstract class Inode : IPagedFile
     /// <summary>How many open files, look-ups and operations refer to the inode. Guarded by the <see cref="InodeTable"/>.</summary>
     internal int References { get; set; }
 
-    /// <summary>Whether the inode is on the list of those to be stored. Guarded by the <see cref="InodeTable"/>.</summary>
-    internal bool IsListedDirty { get; set; }
+    /// <summary>Its place on the list of those to be stored, or null. Guarded by the <see cref="InodeTable"/>.</summary>
+    internal LinkedListNode<Inode>? DirtyNode { get; set; }
 
     /// <summary>
     /// Whether the object no longer stands for the inode, which was deleted or left the memory: whoever still holds it stores nothing, since
@@ -165,12 +165,26 @@ internal abstract class Inode : IPagedFile
         }
     }
 
-    /// <summary>Writes attributes and <see cref="StoredSize"/> into the inode's block, in <paramref name="handle"/>: one credit.</summary>
+    /// <summary>
+    /// Writes attributes and <see cref="StoredSize"/> into the inode's block, in <paramref name="handle"/>: one credit. If that fails they wait
+    /// again, which a sync that saw them being stored learns when the handle has stopped (<see cref="InodeTable.FailedStores"/>).
+    /// </summary>
     public async ValueTask StoreAsync(Handle handle)
     {
         // Cleared first, and seen to be before anything is read: a change in the meantime marks it again.
         Interlocked.Exchange(ref _isAttributesDirty, 0);
-        await StoreRecordAsync(handle).ConfigureAwait(false);
+        try
+        {
+            await StoreRecordAsync(handle).ConfigureAwait(false);
+        }
+        catch
+        {
+            MarkAttributesDirty();
+            FileSystem.Inodes.NoteFailedStore();
+            throw;
+        }
+
+        FileSystem.Inodes.NoteStored(this);
     }
 
     /// <summary>Frees all blocks wholly beyond <paramref name="newSize"/> and stores the size, safe against a crash at any point (Rule 2.12).

@@ -25,6 +25,7 @@ internal sealed class InodeTable(FileSystem fileSystem)
     private readonly Dictionary<InodeNumber, Place> _places = [];
     private readonly LinkedList<Place> _idle = [];
     private readonly LinkedList<Inode> _dirty = [];
+    private long _failedStores;
 
     private enum PlaceState : byte
     {
@@ -37,6 +38,12 @@ internal sealed class InodeTable(FileSystem fileSystem)
 
     /// <summary>How many inodes may stay in memory without a reference.</summary>
     public int MaxIdle { get; init; } = 4096;
+
+    /// <summary>
+    /// How often storing an inode failed. Who finds an inode's attributes stored, by a handle of the running transaction, and commits that, compares
+    /// this before and after: where it differs they may be waiting again.
+    /// </summary>
+    public long FailedStores => Interlocked.Read(ref _failedStores);
 
     /// <summary>How many inodes are in memory; for tests and diagnostics.</summary>
     public int Count
@@ -159,45 +166,47 @@ internal sealed class InodeTable(FileSystem fileSystem)
     {
         lock (_latch)
         {
-            if (!inode.IsListedDirty)
+            inode.DirtyNode ??= _dirty.AddLast(inode);
+        }
+    }
+
+    /// <summary>An inode's attributes were put into its block, in a handle that is still open: it leaves the list, unless they have changed again.</summary>
+    public void NoteStored(Inode inode)
+    {
+        lock (_latch)
+        {
+            if (inode.DirtyNode is { } node && !inode.IsAttributesDirty)
             {
-                inode.IsListedDirty = true;
-                _dirty.AddLast(inode);
+                _dirty.Remove(node);
+                inode.DirtyNode = null;
             }
         }
     }
 
-    /// <summary>Takes the inode whose attributes have waited longest to be stored off the list, or null.</summary>
-    public Inode? TakeDirty()
+    /// <summary>An inode's attributes could not be put into its block; they are marked as waiting again, and the handle is still open.</summary>
+    public void NoteFailedStore() => Interlocked.Increment(ref _failedStores);
+
+    /// <summary>
+    /// The inodes whose attributes wait to be stored, those that have waited longest first, at most <paramref name="max"/>. They stay on the list
+    /// until they are stored: a sync that began later must not miss one that somebody else is about to store.
+    /// </summary>
+    public Inode[] ListDirty(int max = int.MaxValue)
     {
         lock (_latch)
         {
-            while (_dirty.First is { } first)
-            {
-                _dirty.RemoveFirst();
-                first.Value.IsListedDirty = false;
-                if (first.Value.IsAttributesDirty)
-                {
-                    return first.Value;
-                }
-            }
-
-            return null;
+            return [.. _dirty.Take(max)];
         }
     }
 
     /// <summary>Stores every inode whose attributes had changed when this was called. No lock is held.</summary>
     public async ValueTask StoreDirtyAsync()
     {
-        int count;
-        lock (_latch)
+        foreach (Inode inode in ListDirty())
         {
-            count = _dirty.Count;
-        }
-
-        while (count-- > 0 && TakeDirty() is { } inode)
-        {
-            await StoreAsync(inode).ConfigureAwait(false);
+            if (inode.IsAttributesDirty)
+            {
+                await StoreAsync(inode).ConfigureAwait(false);
+            }
         }
     }
 
@@ -373,22 +382,14 @@ internal sealed class InodeTable(FileSystem fileSystem)
 
     private async ValueTask StoreAsync(Inode inode)
     {
+        Handle handle = await fileSystem.Journal.BeginAsync(1).ConfigureAwait(false);
         try
         {
-            Handle handle = await fileSystem.Journal.BeginAsync(1).ConfigureAwait(false);
-            try
-            {
-                await inode.StoreAsync(handle).ConfigureAwait(false);
-            }
-            finally
-            {
-                handle.Stop();
-            }
+            await inode.StoreAsync(handle).ConfigureAwait(false);
         }
-        catch
+        finally
         {
-            inode.MarkAttributesDirty();
-            throw;
+            handle.Stop();
         }
     }
 

@@ -19,12 +19,18 @@ internal static class SyncPath
         IoFault fault = pages is null ? IoFault.None : await pages.WriteBackAsync(0, long.MaxValue).ConfigureAwait(false);
         try
         {
-            if (!inode.FileSystem.IsReadOnly)
+            long failedStores;
+            do
             {
-                await StoreAttributesAsync(inode, dataOnly).ConfigureAwait(false);
-            }
+                failedStores = inode.FileSystem.Inodes.FailedStores;
+                if (!inode.FileSystem.IsReadOnly)
+                {
+                    await StoreAttributesAsync(inode, dataOnly).ConfigureAwait(false);
+                }
 
-            await CommitAndFlushAsync(inode.FileSystem).ConfigureAwait(false);
+                await CommitAndFlushAsync(inode.FileSystem).ConfigureAwait(false);
+            }
+            while (failedStores != inode.FileSystem.Inodes.FailedStores);
         }
         finally
         {
@@ -44,12 +50,19 @@ internal static class SyncPath
     public static async ValueTask SyncFileSystemAsync(FileSystem fileSystem)
     {
         IoFault fault = await FileSystemWriteback.RunAsync(fileSystem).ConfigureAwait(false);
-        if (!fileSystem.IsReadOnly)
+        long failedStores;
+        do
         {
-            await fileSystem.Inodes.StoreDirtyAsync().ConfigureAwait(false);
-        }
+            failedStores = fileSystem.Inodes.FailedStores;
+            if (!fileSystem.IsReadOnly)
+            {
+                await fileSystem.Inodes.StoreDirtyAsync().ConfigureAwait(false);
+            }
 
-        await CommitAndFlushAsync(fileSystem).ConfigureAwait(false);
+            await CommitAndFlushAsync(fileSystem).ConfigureAwait(false);
+        }
+        while (failedStores != fileSystem.Inodes.FailedStores);
+
         if (fault != IoFault.None)
         {
             throw new FileSystemException(fault, $"sync of the volume: data could not be written: {fault.Describe()}");
@@ -68,25 +81,22 @@ internal static class SyncPath
             return;
         }
 
+        Handle handle = await inode.FileSystem.Journal.BeginAsync(1).ConfigureAwait(false);
         try
         {
-            Handle handle = await inode.FileSystem.Journal.BeginAsync(1).ConfigureAwait(false);
-            try
-            {
-                // Not before the handle is open: who sees that nothing is left to store commits the transaction that stores it.
-                NoteStored(pages, isStored: true);
-                await inode.StoreAsync(handle).ConfigureAwait(false);
-            }
-            finally
-            {
-                handle.Stop();
-            }
+            // Not before the handle is open: who sees that nothing is left to store commits the transaction that stores it.
+            NoteStored(pages, isStored: true);
+            await inode.StoreAsync(handle).ConfigureAwait(false);
         }
         catch
         {
+            // Nor after it has stopped: who saw it looks again when the transaction has committed.
             NoteStored(pages, isStored: false);
-            inode.MarkAttributesDirty();
             throw;
+        }
+        finally
+        {
+            handle.Stop();
         }
     }
 

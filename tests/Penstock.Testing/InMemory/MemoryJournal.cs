@@ -11,6 +11,7 @@ internal sealed class MemoryJournal(BlockDevice device, Action<VolumeBlock, ulon
     private readonly object _latch = new();
     private readonly List<(VolumeBlock First, ulong Count)> _freed = [];
     private TransactionId _running = new(1);
+    private HandleGroup _group = new(device.Scheduler, before: null);
     private IoFault _aborted;
 
     /// <summary>How many handles are open now.</summary>
@@ -49,6 +50,14 @@ internal sealed class MemoryJournal(BlockDevice device, Action<VolumeBlock, ulon
     public override async ValueTask CommitAsync(TransactionId transaction)
     {
         (VolumeBlock First, ulong Count)[] freed;
+        HandleGroup group = _group;
+        lock (_latch)
+        {
+            _group = new HandleGroup(device.Scheduler, group);
+            group.Close();
+        }
+
+        await group.WaitAsync();
         lock (_latch)
         {
             freed = [.. _freed];
@@ -86,9 +95,40 @@ internal sealed class MemoryJournal(BlockDevice device, Action<VolumeBlock, ulon
         lock (_latch)
         {
             OpenHandles++;
+            _group.Enter();
+            return new MemoryHandle(this, credits, _group);
+        }
+    }
+
+    /// <summary>The handles that began between two commits: the second waits for them, and for those before.</summary>
+    private sealed class HandleGroup(Scheduler scheduler, HandleGroup? before)
+    {
+        private readonly SharedEvent _drained = new(scheduler);
+        private HandleGroup? _before = before;
+        private int _open = 1;
+
+        public void Enter() => _open++;
+
+        public void Close() => Leave();
+
+        public void Leave()
+        {
+            if (--_open == 0)
+            {
+                _drained.Set();
+            }
         }
 
-        return new MemoryHandle(this, credits);
+        public async ValueTask WaitAsync()
+        {
+            if (_before is { } before)
+            {
+                await before.WaitAsync();
+                _before = null;
+            }
+
+            await _drained.WaitAsync();
+        }
     }
 
     private sealed class Reserved(MemoryJournal journal, int credits) : ReservedHandle
@@ -114,7 +154,7 @@ internal sealed class MemoryJournal(BlockDevice device, Action<VolumeBlock, ulon
         }
     }
 
-    private sealed class MemoryHandle(MemoryJournal journal, int credits) : Handle
+    private sealed class MemoryHandle(MemoryJournal journal, int credits, HandleGroup group) : Handle
     {
         private bool _isStopped;
 
@@ -149,6 +189,7 @@ internal sealed class MemoryJournal(BlockDevice device, Action<VolumeBlock, ulon
             lock (journal._latch)
             {
                 journal.OpenHandles--;
+                group.Leave();
             }
         }
     }

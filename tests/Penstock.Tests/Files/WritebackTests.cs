@@ -306,6 +306,75 @@ public sealed class WritebackTests
         });
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_sync_that_finds_attributes_being_stored_does_not_succeed_when_that_fails(bool isWholeVolume)
+    {
+        var fixture = new PagesFixture();
+        MemoryInode inode = fixture.CreateInode();
+        var reading = new SharedEvent(fixture.Scheduler);
+        int tries = 0;
+        inode.DuringEndOfIo = async () =>
+        {
+            tries++;
+            await reading.WaitAsync();
+            throw new FileSystemException(IoFault.DeviceFailed, "the inode's block cannot be read");
+        };
+        fixture.Scheduler.Run(async () =>
+        {
+            inode.Change((ref InodeAttributes attributes) => attributes.Mode ^= 1);
+            Task<IoFault> first = SyncAsync(inode, inode.Pages!.Errors.Sample());
+            await fixture.SettleAsync();
+            Assert.Equal(1, tries);
+            Assert.False(inode.IsAttributesDirty);
+            Task<IoFault> second = isWholeVolume ? SyncVolumeAsync(fixture) : SyncAsync(inode, inode.Pages!.Errors.Sample());
+            await fixture.SettleAsync();
+            Assert.False(second.IsCompleted);
+            reading.Set();
+            Assert.Equal(IoFault.DeviceFailed, await first);
+            Assert.Equal(IoFault.DeviceFailed, await second);
+            Assert.True(inode.IsAttributesDirty);
+
+            inode.DuringEndOfIo = null;
+            Assert.Equal(IoFault.None, await SyncVolumeAsync(fixture));
+            Assert.False(inode.IsAttributesDirty);
+        });
+    }
+
+    [Fact]
+    public void A_sync_of_the_volume_stores_what_another_is_about_to_store()
+    {
+        var fixture = new PagesFixture();
+        MemoryInode inode = fixture.CreateInode();
+        var room = new SharedEvent(fixture.Scheduler);
+        fixture.Scheduler.Run(async () =>
+        {
+            inode.Change((ref InodeAttributes attributes) => attributes.Mode ^= 1);
+            fixture.Volume.MemoryJournal.HoldsBack = room;
+            Task<IoFault> held = SyncVolumeAsync(fixture);
+            await fixture.SettleAsync();
+            Assert.True(inode.IsAttributesDirty);
+            Assert.Equal(IoFault.None, await SyncVolumeAsync(fixture));
+            Assert.False(inode.IsAttributesDirty);
+            room.Set();
+            Assert.Equal(IoFault.None, await held);
+        });
+    }
+
+    private static async Task<IoFault> SyncVolumeAsync(PagesFixture fixture)
+    {
+        try
+        {
+            await SyncPath.SyncFileSystemAsync(fixture.Volume);
+            return IoFault.None;
+        }
+        catch (FileSystemException e)
+        {
+            return e.Fault;
+        }
+    }
+
     private static async Task FailOneWritebackAsync(PagesFixture fixture, MemoryInode inode)
     {
         await PagesFixture.WriteAsync(inode, PagesFixture.Pattern(4096, 4), 0);
