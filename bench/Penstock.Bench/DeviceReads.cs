@@ -11,16 +11,16 @@ internal static class DeviceReads
     private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_measured = TimeSpan.FromSeconds(5);
 
-    public static async Task<int> RunAsync(string path, int depth, bool hasArena)
+    public static async Task<int> RunAsync(string path, int depth, bool isRegistered)
     {
-        using var arena = new MemoryArena(Block, depth);
-        await using BlockDevice device = await DeviceOpener.OpenAsync(path, new DeviceOptions { IsReadOnly = true, Arena = hasArena ? arena : null });
-        Console.WriteLine($"{device.Name}: {device.Description}");
-        await MeasureAsync(device, arena, depth, s_warmUp);
+        await using BlockDevice device = await DeviceOpener.OpenAsync(path, new DeviceOptions { IsReadOnly = true });
+        using AlignedBuffer memory = isRegistered ? device.RentBuffer(Block * depth) : new AlignedBuffer(Block * depth);
+        Console.WriteLine($"{device.Name}: {device.Description}; {memory.PlainReason ?? "registered memory"}");
+        await MeasureAsync(device, memory, depth, s_warmUp);
         long allocatedBefore = GC.GetTotalAllocatedBytes(precise: true);
         TimeSpan processorBefore = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
-        long reads = await MeasureAsync(device, arena, depth, s_measured);
+        long reads = await MeasureAsync(device, memory, depth, s_measured);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         double processor = (Environment.CpuUsage.TotalTime - processorBefore).TotalMicroseconds;
         long allocated = GC.GetTotalAllocatedBytes(precise: true) - allocatedBefore;
@@ -29,20 +29,15 @@ internal static class DeviceReads
         return 0;
     }
 
-    private static async Task<long> MeasureAsync(BlockDevice device, MemoryArena arena, int depth, TimeSpan duration)
+    private static async Task<long> MeasureAsync(BlockDevice device, AlignedBuffer memory, int depth, TimeSpan duration)
     {
         long end = Stopwatch.GetTimestamp() + (long)(duration.TotalSeconds * Stopwatch.Frequency);
-        long[] counts = await Task.WhenAll(Enumerable.Range(0, depth).Select(i => ReadUntilAsync(device, arena, i, end)));
+        long[] counts = await Task.WhenAll(Enumerable.Range(0, depth).Select(i => ReadUntilAsync(device, memory.Segment.Slice(i * Block, Block), i, end)));
         return counts.Sum();
     }
 
-    private static async Task<long> ReadUntilAsync(BlockDevice device, MemoryArena arena, int seed, long end)
+    private static async Task<long> ReadUntilAsync(BlockDevice device, IoSegment slot, int seed, long end)
     {
-        if (!arena.TryRent(out IoSegment slot))
-        {
-            throw new InvalidOperationException("The arena has a slot for each reader.");
-        }
-
         var random = new Random(seed);
         long blocks = device.Length / Block;
         long count = 0;
@@ -58,7 +53,6 @@ internal static class DeviceReads
         }
         while (Stopwatch.GetTimestamp() < end);
 
-        arena.Return(slot);
         return count;
     }
 }

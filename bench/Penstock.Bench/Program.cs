@@ -6,7 +6,7 @@ using Penstock.Bench.Parts;
 
 return args switch
 {
-    ["device", var path, ..] => await DeviceReads.RunAsync(path, args.Length > 2 ? int.Parse(args[2]) : 32, args.Contains("--arena")),
+    ["device", var path, ..] => await DeviceReads.RunAsync(path, args.Length > 2 ? int.Parse(args[2]) : 32, args.Contains("--registered")),
     ["file", var image, var path, ..] => await FileReads.RunAsync(
         image, path, args.Length > 3 ? int.Parse(args[3]) : 32, args.Length > 4 ? double.Parse(args[4]) : 5,
         args.Contains("--inline") ? IoOptions.ContinueOnReapingThread : IoOptions.None),

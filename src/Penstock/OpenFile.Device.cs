@@ -28,6 +28,11 @@ public sealed partial class OpenFile
         string name, FileAccess access = FileAccess.ReadWrite, IoOptions options = IoOptions.None, CancellationToken cancellationToken = default) =>
         UserOperation<OpenFile>.Carry(OpenNamedAsync(name, access, options, cancellationToken), Execution.Scheduler.Default);
 
+    /// <summary>Allocates memory that is registered for the device under the file, as <see cref="Volume.RentBuffer"/> does.</summary>
+    /// <param name="length">The length in bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The length is negative.</exception>
+    public AlignedBuffer RentBuffer(int length) => Inode.FileSystem.Device.RentBuffer(length);
+
     private static async ValueTask<OpenFile> OpenNamedAsync(string name, FileAccess access, IoOptions options, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);

@@ -129,6 +129,21 @@ public sealed partial class Volume : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Allocates memory for direct I/O that is registered with the kernel for this volume's device where that is to be had: it pins the pages once, and
+    /// not in each request. Rent few and large buffers, and keep them: renting is a system call that touches every page.
+    /// </summary>
+    /// <param name="length">The length in bytes.</param>
+    /// <returns>The buffer, to be disposed when no I/O on it is in flight, before or after the volume. Its <see cref="AlignedBuffer.PlainReason"/>
+    /// says whether it is registered: portable and memory devices, the memlock limit and old kernels do without.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The length is negative.</exception>
+    /// <exception cref="ObjectDisposedException">The volume is closed.</exception>
+    public AlignedBuffer RentBuffer(int length)
+    {
+        Enter();
+        return FileSystem.Device.RentBuffer(length);
+    }
+
     /// <summary>What is known of a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="followLink">Whether a symbolic link at the end is followed, or is itself what is asked for.</param>

@@ -12,6 +12,8 @@ internal static class InProcessRows
         Kernel("randread", RandomRead, 1.25, "--rw randread --bs 4k --depth 32 --direct", "--rw=randread --bs=4k --iodepth=32"),
         Raw("randwrite", RandomWrite, 0.97, "--rw randwrite --bs 4k --depth 32 --direct", "--rw=randwrite --bs=4k --iodepth=32"),
         Kernel("randwrite", RandomWrite, 1.1, "--rw randwrite --bs 4k --depth 32 --direct", "--rw=randwrite --bs=4k --iodepth=32"),
+        Registered("randread", RandomRead, 1.0, "--rw randread --bs 4k --depth 32 --direct", "--rw=randread --bs=4k --iodepth=32"),
+        Registered("randwrite", RandomWrite, 0.97, "--rw randwrite --bs 4k --depth 32 --direct", "--rw=randwrite --bs=4k --iodepth=32"),
         Raw("one-read-blocking", "direct 4 KiB random read, depth 1, synchronous", 0.97, "--rw randread --bs 4k --direct --blocking", "--rw=randread --bs=4k --iodepth=1"),
         Raw("one-read-awaited", "direct 4 KiB random read, depth 1, awaited", 0.9, "--rw randread --bs 4k --direct", "--rw=randread --bs=4k --iodepth=1"),
         Raw("seqread", "direct 1 MiB sequential read, depth 8", 0.98, "--rw read --bs 1M --depth 8 --direct", "--rw=read --bs=1M --iodepth=8"),
@@ -37,6 +39,12 @@ internal static class InProcessRows
         new Row($"{name}-raw", work, "fio io_uring, raw image", target),
         place => PenstockBench.RunAsync(place, place.File, ours),
         place => Fio.RunAsync(place, place.Image, $"{theirs} --direct=1 {OnPiece(place)}"));
+
+    /// <summary>As <see cref="Raw"/>, with registered memory on both sides.</summary>
+    private static Contest Registered(string name, string work, double target, string ours, string theirs) => Contest.Of(
+        new Row($"{name}-registered", $"{work}, registered memory", "fio io_uring, raw image, fixed buffers", target),
+        place => PenstockBench.RunAsync(place, place.File, $"{ours} --registered"),
+        place => Fio.RunAsync(place, place.Image, $"{theirs} --direct=1 --fixedbufs=1 {OnPiece(place)}"));
 
     private static Contest Kernel(string name, string work, double target, string ours, string theirs) => Contest.Of(
         new Row($"{name}-kernel", work, "fio io_uring, kernel ext4 on loop", target),

@@ -28,6 +28,7 @@ internal sealed class BenchCommand : Command
     private readonly Option<bool> _flush = new("--fsync") { Description = "Flush after each write." };
     private readonly Option<bool> _once = new("--once") { Description = "Use each block once, in place of a time; sequential patterns only." };
     private readonly Option<bool> _blocking = new("--blocking") { Description = "Each request blocks a thread, in place of being awaited." };
+    private readonly Option<bool> _registered = new("--registered") { Description = "Memory that is registered with the kernel, for direct I/O in process." };
     private readonly Option<double> _time = new("--time") { Description = "Seconds to measure.", DefaultValueFactory = _ => 5 };
     private readonly Option<double> _warmUp = new("--warm-up") { Description = "Seconds before that.", DefaultValueFactory = _ => 1 };
     private readonly Option<bool> _preread = new("--preread") { Description = "Read the file through before, so that it is cached as far as it fits." };
@@ -38,7 +39,7 @@ internal sealed class BenchCommand : Command
     {
         _terminal = terminal;
         Arguments.Add(_target);
-        Option[] options = [_pattern, _blockSize, _size, _depth, _jobs, _direct, _dataSync, _flush, _blocking, _time, _once, _warmUp, _preread, _json];
+        Option[] options = [_pattern, _blockSize, _size, _depth, _jobs, _direct, _dataSync, _flush, _blocking, _registered, _time, _once, _warmUp, _preread, _json];
         foreach (Option option in options)
         {
             Options.Add(option);
@@ -101,6 +102,7 @@ internal sealed class BenchCommand : Command
             IsFlushing = parsed.GetValue(_flush),
             IsOnce = parsed.GetValue(_once),
             IsBlocking = parsed.GetValue(_blocking),
+            IsRegistered = parsed.GetValue(_registered),
             WarmUp = TimeSpan.FromSeconds(Within("--warm-up", parsed.GetValue(_warmUp), 0, 86400)),
             Duration = TimeSpan.FromSeconds(Within("--time", parsed.GetValue(_time), 0.01, 86400)),
         };

@@ -25,6 +25,9 @@ internal sealed record BenchPlan
     /// <summary>Each request blocks a thread, in place of being awaited.</summary>
     public required bool IsBlocking { get; init; }
 
+    /// <summary>The requests' memory is registered with the kernel.</summary>
+    public required bool IsRegistered { get; init; }
+
     /// <summary>Each write is followed by a flush, and is over when that is.</summary>
     public required bool IsFlushing { get; init; }
 

@@ -11,9 +11,10 @@ internal static class BenchRun
 
     public static async Task<BenchResult> RunAsync(BenchPlan plan, BenchTarget target, CancellationToken cancellationToken)
     {
-        Lane[] lanes = MakeLanes(plan, target);
+        var lanes = new List<Lane>();
         try
         {
+            MakeLanes(plan, target, lanes);
             if (!plan.IsOnce)
             {
                 await RunLanesAsync(lanes, plan, plan.WarmUp);
@@ -38,7 +39,7 @@ internal static class BenchRun
         }
         finally
         {
-            Array.ForEach(lanes, lane => lane.Dispose());
+            lanes.ForEach(lane => lane.Dispose());
         }
     }
 
@@ -77,25 +78,22 @@ internal static class BenchRun
         }
     }
 
-    private static Lane[] MakeLanes(BenchPlan plan, BenchTarget target)
+    private static void MakeLanes(BenchPlan plan, BenchTarget target, List<Lane> lanes)
     {
-        var lanes = new Lane[plan.Jobs * plan.Depth];
         long part = plan.Blocks / plan.Jobs;
         for (int job = 0; job < plan.Jobs; job++)
         {
             LaneCursor cursor = plan.Pattern.Appends
                 ? new LaneCursor(target.Length, long.MaxValue / plan.BlockSize, plan.BlockSize, isOnce: false)
                 : new LaneCursor(job * part * plan.BlockSize, part, plan.BlockSize, plan.IsOnce);
-            for (int i = job * plan.Depth; i < (job + 1) * plan.Depth; i++)
+            for (int i = 0; i < plan.Depth; i++)
             {
-                lanes[i] = new Lane(plan, target, cursor, (ulong)i + 1);
+                lanes.Add(new Lane(plan, target, cursor, (ulong)lanes.Count + 1));
             }
         }
-
-        return lanes;
     }
 
-    private static async Task RunLanesAsync(Lane[] lanes, BenchPlan plan, TimeSpan duration)
+    private static async Task RunLanesAsync(List<Lane> lanes, BenchPlan plan, TimeSpan duration)
     {
         long end = plan.IsOnce ? long.MaxValue : Stopwatch.GetTimestamp() + (long)(duration.TotalSeconds * Stopwatch.Frequency);
         if (!plan.IsBlocking)

@@ -12,6 +12,10 @@ internal abstract class BenchTarget : IAsyncDisposable
 
     public abstract ValueTask<int> WriteAsync(ReadOnlyMemory<byte> buffer, long offset);
 
+    /// <summary>Memory that is registered with the kernel for the file's device.</summary>
+    /// <exception cref="IOException">There is none to be had.</exception>
+    public virtual AlignedBuffer RentBuffer(int length) => throw new IOException($"no registered memory: {Device} is not the library's own path");
+
     /// <summary>As <see cref="ReadAsync"/>, blocking.</summary>
     public abstract int Read(Memory<byte> buffer, long offset);
 

@@ -10,7 +10,7 @@ internal sealed class Lane(BenchPlan plan, BenchTarget target, LaneCursor cursor
     private const long LongestNanoseconds = 60_000_000_000;
     private static readonly double s_nanosecondsPerTick = 1e9 / Stopwatch.Frequency;
 
-    private readonly AlignedBuffer _buffer = new(plan.BlockSize);
+    private readonly AlignedBuffer _buffer = plan.IsRegistered ? target.RentBuffer(plan.BlockSize) : new(plan.BlockSize);
     private ulong _random = (seed * 0x9E3779B97F4A7C15) | 1;
 
     public LongHistogram Latencies { get; } = new(LongestNanoseconds, 3);

@@ -45,6 +45,18 @@ internal sealed class OpenFileTarget : BenchTarget
         return new OpenFileTarget(file, $"file of the host on {file.DeviceDescription}", static () => ValueTask.CompletedTask);
     }
 
+    public override AlignedBuffer RentBuffer(int length)
+    {
+        AlignedBuffer buffer = _file.RentBuffer(length);
+        if (buffer.PlainReason is not { } reason)
+        {
+            return buffer;
+        }
+
+        ((IDisposable)buffer).Dispose();
+        throw new IOException($"no registered memory: {reason}");
+    }
+
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, long offset) => _file.ReadAsync(buffer, offset);
 
     public override ValueTask<int> WriteAsync(ReadOnlyMemory<byte> buffer, long offset) => _file.WriteAsync(buffer, offset);

@@ -69,6 +69,29 @@ internal struct ResourceUpdate
     public ulong Payload;
 }
 
+/// <summary>struct io_uring_rsrc_register.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ResourceTable
+{
+    public uint Count;
+    public uint Flags;
+    public ulong Reserved;
+    public ulong Payload;
+    public ulong Tags;
+}
+
+/// <summary>struct io_uring_rsrc_update2.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ResourceRangeUpdate
+{
+    public uint Offset;
+    public uint Reserved;
+    public ulong Payload;
+    public ulong Tags;
+    public uint Count;
+    public uint ReservedToo;
+}
+
 /// <summary>struct io_uring_cqe.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly struct Completion

@@ -143,15 +143,22 @@ internal sealed unsafe class Ring : IDisposable
     /// <summary>Lets go of the registered files now: the end of the ring does it at some later time.</summary>
     public Errno UnregisterFiles() => RingCalls.Register(Descriptor, RegisterOperation.UnregisterFiles, null, 0).Error;
 
-    /// <summary>
-    /// Registers buffers, each at most 1 GiB. ENOMEM says that the memlock limit leaves no room for them; the ring works on without.
-    /// </summary>
-    public Errno RegisterBuffers(ReadOnlySpan<IoVector> buffers)
+    /// <summary>Makes the table of registered buffers, with <paramref name="count"/> empty slots. EINVAL where the kernel has no such tables.</summary>
+    public Errno RegisterBufferTable(uint count)
     {
-        fixed (IoVector* first = buffers)
-        {
-            return RingCalls.Register(Descriptor, RegisterOperation.Buffers, first, (uint)buffers.Length).Error;
-        }
+        // IORING_RSRC_REGISTER_SPARSE
+        var table = new ResourceTable { Count = count, Flags = 1 };
+        return RingCalls.Register(Descriptor, RegisterOperation.BufferTable, &table, (uint)sizeof(ResourceTable)).Error;
+    }
+
+    /// <summary>
+    /// Puts a buffer of at most 1 GiB into a slot of the table, or nothing. ENOMEM says that the memlock limit leaves no room for it; the ring works on
+    /// without.
+    /// </summary>
+    public Errno UpdateBuffer(uint slot, IoVector buffer)
+    {
+        var update = new ResourceRangeUpdate { Offset = slot, Payload = (ulong)&buffer, Count = 1 };
+        return RingCalls.Register(Descriptor, RegisterOperation.UpdateBuffers, &update, (uint)sizeof(ResourceRangeUpdate)).Error;
     }
 
     /// <summary>Takes the next free entry; false if the queue is full and must be submitted first.</summary>

@@ -26,6 +26,8 @@ internal enum RegisterOperation : uint
     Files = 2,
     UnregisterFiles = 3,
     EnableRing = 12,
+    BufferTable = 15,
+    UpdateBuffers = 16,
     RingDescriptors = 20,
     UnregisterRingDescriptors = 21,
 }

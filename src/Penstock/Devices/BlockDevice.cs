@@ -21,7 +21,7 @@ namespace Penstock.Devices;
 /// <item>Any thread may submit. Disposing waits for the requests in flight; a submission after that completes with a fault.</item>
 /// </list>
 /// </remarks>
-internal abstract class BlockDevice : IAsyncDisposable
+internal abstract class BlockDevice : IMemoryRegistrar, IAsyncDisposable
 {
     protected BlockDevice(string name, Scheduler scheduler)
     {
@@ -80,6 +80,19 @@ internal abstract class BlockDevice : IAsyncDisposable
     /// <param name="guest">The guest, which stays until it says that it has ended.</param>
     /// <param name="name">The thread's name.</param>
     public virtual bool TryHost(IRingGuest guest, string name) => false;
+
+    public virtual bool TryRegister(IoSegment memory, out string reason)
+    {
+        reason = "the device needs no registered memory";
+        return false;
+    }
+
+    public virtual void Unregister(IoSegment memory)
+    {
+    }
+
+    /// <summary>Memory that suits the device's transfers, zeroed, and registered with it where that is to be had.</summary>
+    public AlignedBuffer RentBuffer(int length) => new(length, Math.Max(4096, MemoryAlignment), this);
 
     public ValueTask<IoResult> ReadAsync(long offset, IoSegment segment) => TransferAsync(DeviceOperation.Read, offset, [segment]);
 

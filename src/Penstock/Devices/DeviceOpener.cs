@@ -65,7 +65,7 @@ internal static class DeviceOpener
         {
             if (HostGeometry.ForDirect(file, status, options.IsReadOnly, out reason) is { } geometry)
             {
-                return UringDevice.Create(path, options.Scheduler, file, geometry, options.Arena);
+                return UringDevice.Create(path, options.Scheduler, file, geometry);
             }
         }
         catch (RingUnavailableException e)

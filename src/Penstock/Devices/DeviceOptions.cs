@@ -1,5 +1,4 @@
 using Penstock.Execution;
-using Penstock.Memory;
 
 namespace Penstock.Devices;
 
@@ -13,9 +12,6 @@ internal sealed record DeviceOptions
 
     /// <summary>Make an image file of this many bytes if nothing has that name; null: it must exist.</summary>
     public long? CreateLength { get; init; }
-
-    /// <summary>Memory to register with the kernel, so far as its limit allows; it must outlive the device.</summary>
-    public MemoryArena? Arena { get; init; }
 
     /// <summary>Use the portable path even where io_uring and O_DIRECT are to be had.</summary>
     public bool IsPortable { get; init; }

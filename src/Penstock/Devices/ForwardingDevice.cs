@@ -29,6 +29,10 @@ internal abstract class ForwardingDevice : BlockDevice, IDeviceRequestOwner
 
     public override bool TryHost(IRingGuest guest, string name) => Inner.TryHost(guest, name);
 
+    public override bool TryRegister(IoSegment memory, out string reason) => Inner.TryRegister(memory, out reason);
+
+    public override void Unregister(IoSegment memory) => Inner.Unregister(memory);
+
     public override ValueTask DisposeAsync() => Inner.DisposeAsync();
 
     void IDeviceRequestOwner.RequestCompleted(DeviceRequest request, IoResult result)

@@ -18,13 +18,13 @@ internal sealed class UringDevice : BlockDevice
     private readonly DeviceGeometry _geometry;
     private readonly DrainGate _gate;
     private readonly FlushLatch _latch = new();
+    private readonly RegisteredBuffers _registered;
     private readonly RingReaper _reaper;
     private readonly BlockingLane _discards;
     private readonly PooledCompletion<bool> _retired;
     private readonly ValueTask<bool> _retirement;
 
-    private UringDevice(
-        string name, Scheduler scheduler, HostFile file, Ring ring, EventFd wake, DeviceGeometry geometry, MemoryArena? registered, string memory)
+    private UringDevice(string name, Scheduler scheduler, HostFile file, Ring ring, EventFd wake, DeviceGeometry geometry)
         : base(name, scheduler)
     {
         _file = file;
@@ -34,14 +34,15 @@ internal sealed class UringDevice : BlockDevice
         _gate = new DrainGate(scheduler);
         _retired = PooledCompletion<bool>.Rent(scheduler);
         _retirement = _retired.Task;
+        _registered = new RegisteredBuffers(ring);
         _reaper = new RingReaper(
-            ring, wake, new TransferStep(geometry.LogicalBlockSize, registered?.Segment ?? default), _latch, _gate, Retire, scheduler, ThreadName(name));
+            ring, wake, new TransferStep(geometry.LogicalBlockSize, _registered), _latch, _gate, Retire, scheduler, ThreadName(name));
 
         // A raw disk is discarded by an ioctl, which blocks its caller.
         _discards = new BlockingLane(scheduler, $"penstock-discard {name}", 1, DiscardBlocks, _gate);
         Description = string.Create(
             CultureInfo.InvariantCulture,
-            $"io_uring, O_DIRECT, {geometry.LogicalBlockSize}-byte blocks, memory aligned to {geometry.MemoryAlignment}, {memory}");
+            $"io_uring, O_DIRECT, {geometry.LogicalBlockSize}-byte blocks, memory aligned to {geometry.MemoryAlignment}");
     }
 
     public override string Description { get; }
@@ -60,16 +61,15 @@ internal sealed class UringDevice : BlockDevice
 
     /// <summary>Takes over <paramref name="file"/>, which was opened for direct I/O, unless it throws.</summary>
     /// <exception cref="RingUnavailableException">There is no ring to be had; the message says why.</exception>
-    public static UringDevice Create(string name, Scheduler scheduler, HostFile file, DeviceGeometry geometry, MemoryArena? arena)
+    public static UringDevice Create(string name, Scheduler scheduler, HostFile file, DeviceGeometry geometry)
     {
         Ring ring = Ring.Create(new RingOptions(Depth, IsShared: true));
         try
         {
             Require(ring.RegisterFiles([file.Descriptor]));
-            bool isRegistered = TryRegister(ring, arena, out string memory);
             EventFd? wake = EventFd.Create(isBlocking: true, out Errno error);
             Require(error);
-            var device = new UringDevice(name, scheduler, file, ring, wake!, geometry, isRegistered ? arena : null, memory);
+            var device = new UringDevice(name, scheduler, file, ring, wake!, geometry);
             scheduler.StartReaper(ThreadName(name), device._reaper.Run);
             return device;
         }
@@ -79,6 +79,21 @@ internal sealed class UringDevice : BlockDevice
             throw;
         }
     }
+
+    public override bool TryRegister(IoSegment memory, out string reason)
+    {
+        Errno error = _registered.Add(memory);
+        reason = error switch
+        {
+            Errno.None => string.Empty,
+            Errno.ENOMEM => $"{memory.Length >> 10} KiB exceed what the memlock limit of {ResourceLimits.LockedMemory >> 10} KiB leaves",
+            Errno.ENOSPC => $"{RegisteredBuffers.Capacity} buffers are registered already",
+            _ => $"the kernel does not register memory here ({error})",
+        };
+        return error == Errno.None;
+    }
+
+    public override void Unregister(IoSegment memory) => _registered.Remove(memory);
 
     /// <summary>The guest gets a ring of its own on the same file.</summary>
     public override bool TryHost(IRingGuest guest, string name)
@@ -137,25 +152,6 @@ internal sealed class UringDevice : BlockDevice
 
     private static string ThreadName(string name) => $"penstock-ring {name}";
 
-    private static bool TryRegister(Ring ring, MemoryArena? arena, out string memory)
-    {
-        if (arena is null)
-        {
-            memory = "no registered memory";
-            return false;
-        }
-
-        IoSegment all = arena.Segment;
-        Errno error = ring.RegisterBuffers([new IoVector(all.Address, all.Length)]);
-        memory = error switch
-        {
-            Errno.None => $"{all.Length >> 10} KiB of registered memory",
-            Errno.ENOMEM => $"no registered memory ({all.Length >> 10} KiB exceed the memlock limit of {ResourceLimits.LockedMemory >> 10} KiB)",
-            _ => $"no registered memory ({error})",
-        };
-        return error == Errno.None;
-    }
-
     private static void Require(Errno error)
     {
         if (error != Errno.None)
@@ -173,6 +169,7 @@ internal sealed class UringDevice : BlockDevice
     private void Retire()
     {
         _reaper.Dispose();
+        _registered.Close();
         _ring.UnregisterFiles();
         _ring.Dispose();
         _wake.Dispose();

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using Penstock.Memory;
 
 namespace Penstock;
 
@@ -10,6 +11,7 @@ namespace Penstock;
 public sealed unsafe class AlignedBuffer : MemoryManager<byte>
 {
     private readonly int _length;
+    private readonly IMemoryRegistrar? _registrar;
     private nint _address;
 
     /// <summary>Allocates zeroed memory.</summary>
@@ -32,10 +34,25 @@ public sealed unsafe class AlignedBuffer : MemoryManager<byte>
         GC.AddMemoryPressure(_length + 1L);
     }
 
+    /// <summary>Allocates zeroed memory and registers it, if that is to be had.</summary>
+    internal AlignedBuffer(int length, int alignment, IMemoryRegistrar registrar)
+        : this(length, alignment)
+    {
+        bool isRegistered = registrar.TryRegister(Segment, out string reason);
+        _registrar = isRegistered ? registrar : null;
+        PlainReason = isRegistered ? null : reason;
+    }
+
+    /// <summary>
+    /// Why the kernel does not keep the buffer's pages at hand, or null where it does (<see cref="Volume.RentBuffer"/>). A buffer serves the same
+    /// requests either way.
+    /// </summary>
+    public string? PlainReason { get; } = "not rented from a volume";
+
     /// <summary>The length in bytes.</summary>
     public int Length => _length;
 
-    internal Memory.IoSegment Segment => new(_address, _length);
+    internal IoSegment Segment => new(_address, _length);
 
     /// <inheritdoc/>
     public override Span<byte> GetSpan()
@@ -63,6 +80,7 @@ public sealed unsafe class AlignedBuffer : MemoryManager<byte>
         nint address = Interlocked.Exchange(ref _address, 0);
         if (address != 0)
         {
+            _registrar?.Unregister(new IoSegment(address, _length));
             NativeMemory.AlignedFree((void*)address);
             GC.RemoveMemoryPressure(_length + 1L);
         }

@@ -19,6 +19,7 @@ public sealed class BenchCommandTests : IDisposable
     [InlineData("randrw", "--preread")]
     [InlineData("randread", "--blocking")]
     [InlineData("randwrite", "--blocking", "--direct")]
+    [InlineData("randrw", "--direct", "--registered")]
     public async Task A_measurement_makes_its_file_and_says_all_as_json(string pattern, params string[] more)
     {
         Assert.Equal(0, (await CommandRun.OfAsync("mkfs", Image, "32M")).ExitCode);

@@ -28,20 +28,6 @@ public sealed class UringDeviceContract : ImageContract
     private protected override DeviceOptions Options { get; } = new();
 }
 
-/// <summary>The contract's own buffers are not in the arena; <see cref="UringDeviceTests"/> has those that are.</summary>
-public sealed class UringDeviceWithArenaContract : ImageContract
-{
-    private readonly MemoryArena _arena = new(4096, 16);
-
-    private protected override DeviceOptions Options => new() { Arena = _arena };
-
-    public override void Dispose()
-    {
-        _arena.Dispose();
-        base.Dispose();
-    }
-}
-
 public sealed class PortableDeviceContract : ImageContract
 {
     private protected override DeviceOptions Options { get; } = new() { IsPortable = true };

@@ -187,22 +187,6 @@ public sealed class DeviceOpenerTests : IDisposable
         Assert.Null(KernelUse.FindMount(image, [$"40 1 7:0 / /mnt rw - fuse.penstock {source} rw"]));
     }
 
-    [Fact]
-    public void An_arena_hands_out_each_slot_once()
-    {
-        using var arena = new MemoryArena(4096, 3);
-        Assert.True(arena.TryRent(out IoSegment a));
-        Assert.True(arena.TryRent(out IoSegment b));
-        Assert.True(arena.TryRent(out IoSegment c));
-        Assert.Equal(3, new HashSet<nint> { a.Address, b.Address, c.Address }.Count);
-        Assert.All([a, b, c], slot => Assert.True(arena.Contains(slot) && slot.IsAligned(4096)));
-        Assert.False(arena.TryRent(out _));
-        arena.Return(b);
-        Assert.True(arena.TryRent(out IoSegment again));
-        Assert.Equal(b, again);
-        Assert.Throws<ArgumentException>(() => arena.Return(new IoSegment(a.Address + 1, 4096)));
-    }
-
     public void Dispose() => _file.Dispose();
 
     private static async Task<DeviceException> Refused(string name) =>

@@ -1,5 +1,6 @@
 using Penstock.Devices;
 using Penstock.Devices.Host;
+using Penstock.Devices.Rings;
 using Penstock.Execution;
 using Penstock.Memory;
 using Penstock.Tests.Uring;
@@ -43,18 +44,41 @@ public sealed class UringDeviceTests : IDisposable
     [Fact]
     public async Task Registered_memory_goes_there_and_back()
     {
-        using var arena = new MemoryArena(16 << 10, 4);
-        await using BlockDevice device = await DeviceOpener.OpenAsync(_file.Path, new DeviceOptions { Arena = arena });
-        Assert.SkipUnless(device.Description.Contains("KiB of registered memory", StringComparison.Ordinal), device.Description);
-        Assert.True(arena.TryRent(out IoSegment first));
-        Assert.True(arena.TryRent(out IoSegment second));
-        first.Bytes.Fill(0x21);
-        second.Bytes.Clear();
-        Assert.Equal(IoResult.Transferred(8192), await device.WriteAsync(4096, first.Slice(4096, 8192)));
-        Assert.Equal(IoResult.Transferred(4096), await device.WriteAsync(12288, first.Slice(0, 4096), isThrough: true));
-        Assert.Equal(IoResult.Transferred(16384), await device.ReadAsync(0, second));
-        Assert.Equal(4096, second.Bytes.IndexOf((byte)0x21));
-        Assert.Equal(-1, second.Bytes[4096..].IndexOfAnyExcept((byte)0x21));
+        await using BlockDevice device = await DeviceOpener.OpenAsync(_file.Path, new DeviceOptions());
+        using var first = device.RentBuffer(16 << 10);
+        using var second = device.RentBuffer(16 << 10);
+        Assert.SkipUnless(first.PlainReason is null && second.PlainReason is null, first.PlainReason ?? second.PlainReason ?? string.Empty);
+        first.GetSpan().Fill(0x21);
+        Assert.Equal(IoResult.Transferred(8192), await device.WriteAsync(4096, first.Segment.Slice(4096, 8192)));
+        Assert.Equal(IoResult.Transferred(4096), await device.WriteAsync(12288, first.Segment.Slice(0, 4096), isThrough: true));
+        Assert.Equal(IoResult.Transferred(16384), await device.ReadAsync(0, second.Segment));
+        Assert.Equal(4096, second.GetSpan().IndexOf((byte)0x21));
+        Assert.Equal(-1, second.GetSpan()[4096..].IndexOfAnyExcept((byte)0x21));
+    }
+
+    [Fact]
+    public void The_table_of_registered_memory_finds_whole_segments_only_and_uses_its_slots_again()
+    {
+        using Ring ring = Ring.Create(new RingOptions(4, IsShared: true));
+        var table = new RegisteredBuffers(ring);
+        AlignedBuffer[] buffers = [.. Enumerable.Range(0, RegisteredBuffers.Capacity + 1).Select(_ => new AlignedBuffer(8192))];
+        Errno error = table.Add(buffers[0].Segment);
+        Assert.SkipUnless(error == Errno.None, error.ToString());
+        Assert.All(buffers[1..^1], buffer => Assert.Equal(Errno.None, table.Add(buffer.Segment)));
+        Assert.Equal(Errno.ENOSPC, table.Add(buffers[^1].Segment));
+        Assert.Equal(-1, table.Find(buffers[^1].Segment));
+        Assert.Equal(RegisteredBuffers.Capacity, buffers[..^1].Select(buffer => table.Find(buffer.Segment.Slice(4096, 4096))).Distinct().Count());
+        Assert.Equal(-1, table.Find(new IoSegment(buffers[7].Segment.Address + 4096, 8192)));
+        Assert.Equal(-1, table.Find(new IoSegment(buffers[7].Segment.Address - 1, 2)));
+
+        int slot = table.Find(buffers[7].Segment);
+        table.Remove(buffers[7].Segment);
+        Assert.Equal(-1, table.Find(buffers[7].Segment));
+        Assert.Equal(Errno.None, table.Add(buffers[^1].Segment));
+        Assert.Equal(slot, table.Find(buffers[^1].Segment));
+        table.Close();
+        table.Remove(buffers[^1].Segment);
+        Array.ForEach(buffers, buffer => ((IDisposable)buffer).Dispose());
     }
 
     [Fact]
@@ -82,8 +106,8 @@ public sealed class UringDeviceTests : IDisposable
     public void A_host_that_cannot_zero_a_range_gets_zeros_written()
     {
         // No host at hand answers EOPNOTSUPP to fallocate and takes writes all the same, so the step is driven by hand.
-        using var step = new Penstock.Devices.Rings.TransferStep(512, default);
         using Ring ring = Ring.Create(new RingOptions(8));
+        using var step = new TransferStep(512, new RegisteredBuffers(ring));
         Assert.Equal(Errno.None, ring.Start());
         Assert.True(ring.TryTake(out Submission submission));
         DeviceRequest request = DeviceRequest.Rent(DeviceOperation.WriteZeroes, 512, 1 << 20);
@@ -150,7 +174,7 @@ public sealed class UringDeviceTests : IDisposable
     {
         HostFile file = HostFile.Open(path, HostOpenFlags.ReadWrite, out Errno error)!;
         Assert.Equal(Errno.None, error);
-        return UringDevice.Create(path, Scheduler.Default, file, s_special, null);
+        return UringDevice.Create(path, Scheduler.Default, file, s_special);
     }
 
     /// <summary>Once a read was really waited for, everything runs on the thread that reaps; its allocations are counted.</summary>

@@ -105,7 +105,8 @@ public sealed unsafe class RingTest : IDisposable
     {
         using HostFile file = _file.Open(HostOpenFlags.ReadWrite | HostOpenFlags.Direct);
         Assert.Equal(Errno.None, _ring.RegisterFiles([file.Descriptor]));
-        Assert.Equal(Errno.None, _ring.RegisterBuffers([new IoVector(_memory.Segment.Address, _memory.Length)]));
+        Assert.Equal(Errno.None, _ring.RegisterBufferTable(1));
+        Assert.Equal(Errno.None, _ring.UpdateBuffer(0, new IoVector(_memory.Segment.Address, _memory.Length)));
 
         _memory.Memory.Span[8192..12288].Fill(0x77);
         Assert.True(_ring.TryTake(out Submission write));
@@ -124,7 +125,8 @@ public sealed unsafe class RingTest : IDisposable
     public void Memory_outside_the_registered_buffer_is_refused()
     {
         using HostFile file = _file.Open(HostOpenFlags.ReadWrite);
-        Assert.Equal(Errno.None, _ring.RegisterBuffers([new IoVector(_memory.Segment.Address, 8192)]));
+        Assert.Equal(Errno.None, _ring.RegisterBufferTable(1));
+        Assert.Equal(Errno.None, _ring.UpdateBuffer(0, new IoVector(_memory.Segment.Address, 8192)));
         Assert.True(_ring.TryTake(out Submission read));
         read.PrepareReadFixed(file.Descriptor, _memory.Segment.Address + 4096, 8192, 0, 0, 1);
         Assert.Equal(Errno.EFAULT, RunOne().Result.Error);

@@ -23,8 +23,14 @@ internal sealed class RingLoop
     {
         EventFd wake = EventFd.Create(isBlocking: true, out Errno error) ?? throw RingUnavailableException.ForSetup(error);
         IoSegment memory = guest.Memory;
-        bool isRegistered = memory.Length > 0 && ring.RegisterBuffers([new IoVector(memory.Address, memory.Length)]) == Errno.None;
-        var step = new TransferStep(logicalBlockSize, isRegistered ? memory : default);
+        var registered = new RegisteredBuffers(ring);
+        if (memory.Length > 0)
+        {
+            // Where it may not be, its pages are pinned anew for each transfer.
+            _ = registered.Add(memory);
+        }
+
+        var step = new TransferStep(logicalBlockSize, registered);
         return new RingLoop(ring, wake, step, latch, gate, guest);
     }
 

@@ -6,7 +6,7 @@ namespace Penstock.Devices.Rings;
 /// <summary>
 /// Prepares the next step of a request: what is left of it after <see cref="DeviceRequest.Progress"/>, as much as one submission carries.
 /// </summary>
-internal sealed unsafe class TransferStep(int logicalBlockSize, IoSegment registered) : IDisposable
+internal sealed unsafe class TransferStep(int logicalBlockSize, RegisteredBuffers registered) : IDisposable
 {
     /// <summary>The kernel takes no more vectors than this in one call (UIO_MAXIOV).</summary>
     private const int MaxVectors = 1024;
@@ -16,7 +16,6 @@ internal sealed unsafe class TransferStep(int logicalBlockSize, IoSegment regist
 
     private const int ZeroLength = 256 << 10;
     private const int FileSlot = 0;
-    private const int BufferSlot = 0;
 
     private AlignedBuffer? _zeroes;
 
@@ -104,18 +103,18 @@ internal sealed unsafe class TransferStep(int logicalBlockSize, IoSegment regist
     private void PrepareSingle(Submission submission, DeviceRequest request, IoSegment segment, ulong userData)
     {
         long offset = request.Offset + request.Progress;
-        bool isRegistered = segment.Address >= registered.Address && segment.Address + segment.Length <= registered.Address + registered.Length;
+        int buffer = registered.Find(segment);
         TransferFlags flags = FlagsOf(request);
-        switch (request.Operation == DeviceOperation.Read, isRegistered)
+        switch (request.Operation == DeviceOperation.Read, buffer >= 0)
         {
             case (true, true):
-                submission.PrepareReadFixed(FileSlot, segment.Address, segment.Length, offset, BufferSlot, userData);
+                submission.PrepareReadFixed(FileSlot, segment.Address, segment.Length, offset, buffer, userData);
                 break;
             case (true, false):
                 submission.PrepareRead(FileSlot, segment.Address, segment.Length, offset, userData);
                 break;
             case (false, true):
-                submission.PrepareWriteFixed(FileSlot, segment.Address, segment.Length, offset, BufferSlot, userData, flags);
+                submission.PrepareWriteFixed(FileSlot, segment.Address, segment.Length, offset, buffer, userData, flags);
                 break;
             default:
                 submission.PrepareWrite(FileSlot, segment.Address, segment.Length, offset, userData, flags);
