@@ -148,23 +148,22 @@ public sealed partial class Volume : IAsyncDisposable
     /// <param name="path">The file.</param>
     /// <param name="followLink">Whether a symbolic link at the end is followed, or is itself what is asked for.</param>
     /// <exception cref="FileSystemException">NotFound, NotADirectory, TooManySymlinks.</exception>
-    public ValueTask<FileDetails> GetDetailsAsync(string path, bool followLink = true) => Carry(DescribeAsync(path, followLink));
+    public ValueTask<FileDetails> GetDetailsAsync(string path, bool followLink = true)
+    {
+        Enter();
+        ValueTask<Inode> find = _walk.FindAsync(path, followLink);
+        return find.IsCompletedSuccessfully ? DescribeFound(find.Result) : Carry(DescribeAsync(find));
+    }
+
+    /// <summary>As <see cref="GetDetailsAsync"/>, but null for what is not there.</summary>
+    /// <exception cref="FileSystemException">TooManySymlinks.</exception>
+    public ValueTask<FileDetails?> TryGetDetailsAsync(string path, bool followLink = true) => Carry(DescribeIfThereAsync(path, followLink));
 
     /// <summary>Whether a path leads to something.</summary>
     public ValueTask<bool> ExistsAsync(string path) => Carry(LooksAsync(path));
 
-    private async ValueTask<bool> LooksAsync(string path)
-    {
-        try
-        {
-            await DescribeAsync(path, followLink: false).ConfigureAwait(false);
-            return true;
-        }
-        catch (FileSystemException e) when (e.Fault is IoFault.NotFound or IoFault.NotADirectory)
-        {
-            return false;
-        }
-    }
+    private async ValueTask<bool> LooksAsync(string path) =>
+        await DescribeIfThereAsync(path, followLink: false).ConfigureAwait(false) is not null;
 
     /// <summary>The entries of a directory, without "." and "..", in an order that stays the same while others come and go.</summary>
     /// <exception cref="FileSystemException">NotFound, NotADirectory.</exception>
@@ -219,8 +218,33 @@ public sealed partial class Volume : IAsyncDisposable
         }
     }
 
-    private ValueTask<FileDetails> DescribeAsync(string path, bool followLink) =>
-        FindForAsync(path, followLink, 0, static (inode, _) => new ValueTask<FileDetails>(new FileDetails(inode)));
+    private async ValueTask<FileDetails?> DescribeIfThereAsync(string path, bool followLink)
+    {
+        Enter();
+        try
+        {
+            Inode? inode = await _walk.TryFindAsync(path, followLink).ConfigureAwait(false);
+            return inode is null ? null : await DescribeFound(inode).ConfigureAwait(false);
+        }
+        catch (FileSystemException e) when (e.Fault == IoFault.NotADirectory)
+        {
+            return null;
+        }
+    }
+
+    private ValueTask<FileDetails> DescribeFound(Inode inode)
+    {
+        var details = new FileDetails(inode);
+        return FileSystem.Inodes.TryRelease(inode) ? new ValueTask<FileDetails>(details) : Carry(LeaveAsync(inode, details));
+    }
+
+    private async ValueTask<FileDetails> DescribeAsync(ValueTask<Inode> find) => await DescribeFound(await find.ConfigureAwait(false)).ConfigureAwait(false);
+
+    private async ValueTask<FileDetails> LeaveAsync(Inode inode, FileDetails details)
+    {
+        await FileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
+        return details;
+    }
 
     private static void RequireOpenable(Inode inode, string path, FileAccess access, IoOptions options)
     {
@@ -253,13 +277,10 @@ public sealed partial class Volume : IAsyncDisposable
 
         if (mode != FileMode.CreateNew)
         {
-            try
+            // What is not there is made below, where another's file of that name is met again.
+            if (await _walk.TryFindAsync(path).ConfigureAwait(false) is { } found)
             {
-                return await _walk.FindAsync(path).ConfigureAwait(false);
-            }
-            catch (FileSystemException e) when (e.Fault == IoFault.NotFound)
-            {
-                // Made below, where another's file of that name is met again.
+                return found;
             }
         }
 

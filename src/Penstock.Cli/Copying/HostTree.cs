@@ -91,14 +91,15 @@ internal sealed class HostTree : FileTree
 
     public override ValueTask<List<(string Name, byte[] Value)>> ReadAttributesAsync(string path)
     {
+        // Asked for the length first: most files have none.
         var attributes = new List<(string, byte[])>();
-        var names = new byte[65536];
-        nint length = LinuxCalls.ListAttributes(path, names, names.Length);
-        if (length <= 0)
+        if (CheckListed(LinuxCalls.ListAttributes(path, [], 0), path) == 0)
         {
-            return length == 0 || Marshal.GetLastPInvokeError() == LinuxCalls.NotSupported ? new(attributes) : throw Failed(path);
+            return new(attributes);
         }
 
+        var names = new byte[65536];
+        nint length = CheckListed(LinuxCalls.ListAttributes(path, names, names.Length), path);
         var value = new byte[65536];
         foreach (string name in Encoding.UTF8.GetString(names, 0, (int)length).Split('\0', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -140,6 +141,9 @@ internal sealed class HostTree : FileTree
         Check(LinuxCalls.SetTimes(path, access, modify), path);
 
     private static ValueTask Check(int result, string path) => result == 0 ? ValueTask.CompletedTask : throw Failed(path);
+
+    private static nint CheckListed(nint length, string path) =>
+        length >= 0 ? length : Marshal.GetLastPInvokeError() == LinuxCalls.NotSupported ? 0 : throw Failed(path);
 
     private static IOException Failed(string path) => new($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
 

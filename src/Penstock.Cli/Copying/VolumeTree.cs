@@ -12,28 +12,25 @@ internal sealed class VolumeTree(Volume volume) : FileTree
 
     public override async ValueTask<TreeFile?> FindAsync(string path, bool followLink)
     {
-        try
-        {
-            FileDetails details = await volume.GetDetailsAsync(path, followLink);
-            return new TreeFile
-            {
-                Kind = details.Kind,
-                Permissions = details.Permissions,
-                UserId = details.UserId,
-                GroupId = details.GroupId,
-                Length = details.Length,
-                AllocatedBytes = details.AllocatedBytes,
-                Links = details.Links,
-                AccessTime = details.AccessTime,
-                ModifyTime = details.ModifyTime,
-                DeviceNumber = details.DeviceNumber,
-                Identity = (0, details.InodeNumber),
-            };
-        }
-        catch (FileSystemException e) when (e.Fault is IoFault.NotFound or IoFault.NotADirectory)
+        if (await volume.TryGetDetailsAsync(path, followLink) is not { } details)
         {
             return null;
         }
+
+        return new TreeFile
+        {
+            Kind = details.Kind,
+            Permissions = details.Permissions,
+            UserId = details.UserId,
+            GroupId = details.GroupId,
+            Length = details.Length,
+            AllocatedBytes = details.AllocatedBytes,
+            Links = details.Links,
+            AccessTime = details.AccessTime,
+            ModifyTime = details.ModifyTime,
+            DeviceNumber = details.DeviceNumber,
+            Identity = (0, details.InodeNumber),
+        };
     }
 
     public override async ValueTask<List<string>> ListAsync(string path, CancellationToken cancellationToken)

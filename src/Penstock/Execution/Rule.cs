@@ -204,6 +204,9 @@ internal enum Rule
     /// <summary>Without a log: new blocks of metadata are on the device before what leads to them.</summary>
     NewBlocksBeforePointers,
 
+    /// <summary>Names: what is remembered of a name is forgotten before the name changes.</summary>
+    ChangedNamesAreForgotten,
+
     /// <summary>Volumes: a volume is marked not clean before its first change.</summary>
     MarkedDirtyBeforeFirstChange,
 

@@ -21,6 +21,9 @@ internal sealed partial class Ext4FileSystem
         }
     }
 
+    public override bool TryLookup(Inode directory, ReadOnlySpan<byte> name, out InodeNumber number) =>
+        ((Ext4Inode)directory).Directory.TryLookup(name, out number);
+
     public override async ValueTask ReadDirectoryAsync(Inode directory, ulong position, IDirectorySink sink)
     {
         try

@@ -144,7 +144,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
         try
         {
             ReadOnlySpan<byte> raw = block.Bytes.Slice(location.OffsetInBlock, Volume.Geometry.InodeSize);
-            RequireInUse(InodeRecord.Read(raw), number, purpose);
+            RequireInUse(raw, number, purpose);
             InodeRecord record = InodeRecord.Parse(raw, number, Volume.Geometry, Volume.Checksum);
             Ext4Inode.Validate(this, number, record);
             return new Ext4Inode(this, number, record, tableBlock);
@@ -166,9 +166,6 @@ internal sealed partial class Ext4FileSystem : FileSystem
         Allocation.Group group = await Volume.Groups.GetAsync(location.Group).ConfigureAwait(false);
         return group.InodeTable + location.TableBlock;
     }
-
-    /// <summary>The cached pages of a new inode object.</summary>
-    public FilePages CreatePages(Ext4Inode inode) => new(inode);
 
     /// <summary>A file outgrew 2 GiB: the superblock is to say so, once (large_file).</summary>
     public void NoteLargeFile() => _keeper.AddFeature(ReadOnlyCompatFeatures.LargeFile);
@@ -231,9 +228,9 @@ internal sealed partial class Ext4FileSystem : FileSystem
         }
     }
 
-    private static void RequireInUse(InodeRecord record, InodeNumber number, InodePurpose purpose)
+    private static void RequireInUse(ReadOnlySpan<byte> record, InodeNumber number, InodePurpose purpose)
     {
-        if (record.Mode == 0 || (record.LinkCount == 0 && purpose == InodePurpose.Named))
+        if (InodeRecord.ModeIn(record) == 0 || (InodeRecord.LinkCountIn(record) == 0 && purpose == InodePurpose.Named))
         {
             throw new FileSystemException(IoFault.Stale, $"{number} is free");
         }

@@ -21,7 +21,7 @@ internal sealed partial class Ext4Inode
 
     public override async ValueTask TruncateBlocksAsync(long newSize)
     {
-        if (_mapper is null)
+        if (Ext4Mapper is not { } mapper)
         {
             CutInline(newSize);
             StoredSize = newSize;
@@ -32,9 +32,9 @@ internal sealed partial class Ext4Inode
         ulong first = ((ulong)newSize + (uint)Ext4.BlockSize - 1) / (uint)Ext4.BlockSize;
         StoredSize = newSize;
         await Ext4.ChangeAsync(OrphanCredits, AddOrphanAsync).ConfigureAwait(false);
-        if (first < _mapper.MaxBlocks)
+        if (first < mapper.MaxBlocks)
         {
-            await _mapper.RemoveAsync(new FileBlock(first), _mapper.MaxBlocks - first).ConfigureAwait(false);
+            await mapper.RemoveAsync(new FileBlock(first), mapper.MaxBlocks - first).ConfigureAwait(false);
         }
 
         await Ext4.ChangeAsync(OrphanCredits, RemoveOrphanAsync).ConfigureAwait(false);
@@ -51,12 +51,12 @@ internal sealed partial class Ext4Inode
     /// <summary>Frees everything the inode has, and the inode. Nobody can find it any more.</summary>
     public async ValueTask DeleteAsync()
     {
-        if (_mapper is not null)
+        if (Ext4Mapper is { } mapper)
         {
             Size = 0;
             StoredSize = 0;
-            await _mapper.RemoveAsync(default, _mapper.MaxBlocks).ConfigureAwait(false);
-            _mapper.ReleaseWindow();
+            await mapper.RemoveAsync(default, mapper.MaxBlocks).ConfigureAwait(false);
+            mapper.ReleaseWindow();
         }
 
         await ExtendedAttributes.ReleaseAllAsync().ConfigureAwait(false);
@@ -86,7 +86,7 @@ internal sealed partial class Ext4Inode
     }
 
     public Ext4BlockMapper RequireMapper() =>
-        _mapper ?? throw new FileSystemException(IoFault.NotSupported, $"{Number} has no blocks");
+        Ext4Mapper ?? throw new FileSystemException(IoFault.NotSupported, $"{Number} has no blocks");
 
     private void CutInline(long newSize)
     {

@@ -163,7 +163,7 @@ internal sealed partial class Ext4Inode
             await LeaveInlineAsync(handle).ConfigureAwait(false);
             if (contents.Length > 0)
             {
-                BlockRun run = await _mapper!.AllocateAsync(handle, default, 1, MapState.Mapped, fromReservation: false).ConfigureAwait(false);
+                BlockRun run = await Ext4Mapper!.AllocateAsync(handle, default, 1, MapState.Mapped, fromReservation: false).ConfigureAwait(false);
                 await WriteDataBlockAsync(run.Volume, contents).ConfigureAwait(false);
             }
 
@@ -187,7 +187,6 @@ internal sealed partial class Ext4Inode
             }
         }
 
-        ChooseMapper();
         MarkAttributesDirty();
         return ValueTask.CompletedTask;
     }

@@ -23,7 +23,7 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
     private readonly InodeLocation _location;
     private readonly VolumeBlock _tableBlock;
     private Ext4BlockMapper? _mapper;
-    private Ext4Directory? _directory;
+    private readonly Ext4Directory? _directory;
     private long _sectors;
 
     public Ext4Inode(Ext4FileSystem fileSystem, InodeNumber number, InodeRecord record, VolumeBlock tableBlock)
@@ -35,11 +35,8 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
         _tableBlock = tableBlock;
         _sectors = (long)(record.GetAllocatedBytes(Volume.Geometry.BlockSize) / BytesPerSector);
         ExtendedAttributes = new AttributeStore(this);
-        ChooseMapper();
-        if (Kind == FileKind.Regular)
-        {
-            Pages = fileSystem.CreatePages(this);
-        }
+        HasPages = Kind == FileKind.Regular;
+        _directory = Kind == FileKind.Directory ? new Ext4Directory(this) : null;
     }
 
     private const int BytesPerSector = 512;
@@ -63,9 +60,15 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
     /// <summary>The seed of the checksums of what belongs to the inode.</summary>
     public uint ChecksumSeed => Volume.Checksum.SeedOf(Number, _record.Generation);
 
-    public override BlockMapper? Mapper => _mapper;
+    public override BlockMapper? Mapper => Ext4Mapper;
 
-    public Ext4BlockMapper? Ext4Mapper => _mapper;
+    /// <summary>The mapper, made when it is first asked for: most inodes are only looked at.</summary>
+    public Ext4BlockMapper? Ext4Mapper => Volatile.Read(ref _mapper) ?? (HasBlockMap ? MakeMapper() : null);
+
+    /// <summary>The mapper, if anybody has asked for it.</summary>
+    public Ext4BlockMapper? MapperInUse => Volatile.Read(ref _mapper);
+
+    private bool HasBlockMap => !HasInlineData && !IsFastLink && Kind is FileKind.Regular or FileKind.Directory or FileKind.SymbolicLink;
 
     public override ulong Sectors => (ulong)Math.Max(Volatile.Read(ref _sectors), 0);
 
@@ -166,16 +169,9 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
         };
     }
 
-    private void ChooseMapper()
+    private Ext4BlockMapper MakeMapper()
     {
-        if (Kind == FileKind.Directory)
-        {
-            _directory ??= new Ext4Directory(this);
-        }
-
-        _mapper = HasInlineData || IsFastLink || Kind is not (FileKind.Regular or FileKind.Directory or FileKind.SymbolicLink)
-            ? null
-            : Is(InodeFlags.Extents) ? new Extents.ExtentMapper(Volume, this)
-            : new Indirect.IndirectMapper(Volume, this);
+        Ext4BlockMapper made = Is(InodeFlags.Extents) ? new Extents.ExtentMapper(Volume, this) : new Indirect.IndirectMapper(Volume, this);
+        return Interlocked.CompareExchange(ref _mapper, made, null) ?? made;
     }
 }

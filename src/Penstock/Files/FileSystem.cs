@@ -13,6 +13,8 @@ namespace Penstock.Files;
 /// </summary>
 internal abstract class FileSystem : IAsyncDisposable
 {
+    private ulong _lastIncarnation;
+
     protected FileSystem(BlockDevice device, PageCache pageCache)
     {
         Device = device;
@@ -29,6 +31,9 @@ internal abstract class FileSystem : IAsyncDisposable
     public PageCache PageCache { get; }
 
     public InodeTable Inodes { get; }
+
+    /// <summary>Names that were looked up lately. The format asks it, fills it and keeps it true.</summary>
+    public NameCache NameCache { get; } = new();
 
     /// <summary>Held exclusively by a rename that moves a directory to another parent.</summary>
     public SharedLock RenameLock { get; }
@@ -77,6 +82,13 @@ internal abstract class FileSystem : IAsyncDisposable
     /// <returns>The inode's number, or none.</returns>
     public abstract ValueTask<InodeNumber> LookupAsync(Inode directory, FileName name);
 
+    /// <summary>As <see cref="LookupAsync"/>, if that is known without waiting; "." and ".." are not. The directory's lock is held, shared at least.</summary>
+    public virtual bool TryLookup(Inode directory, ReadOnlySpan<byte> name, out InodeNumber number)
+    {
+        number = default;
+        return false;
+    }
+
     /// <summary>Makes an inode and its name; the name does not exist. The directory's lock is held exclusively.</summary>
     /// <returns>The new inode, with a reference for the caller.</returns>
     public abstract ValueTask<Inode> CreateAsync(Inode directory, FileName name, NewInode what);
@@ -110,7 +122,7 @@ internal abstract class FileSystem : IAsyncDisposable
     /// </summary>
     public virtual async ValueTask EvictInodeAsync(Inode inode)
     {
-        if (inode.Pages is { } pages)
+        if (inode.PagesInUse is { } pages)
         {
             IoFault fault = !CanStore ? IoFault.None : await pages.WriteBackAsync(0, long.MaxValue).ConfigureAwait(false);
             if (fault != IoFault.None)
@@ -140,7 +152,7 @@ internal abstract class FileSystem : IAsyncDisposable
     /// <summary>Drops every cached page of an inode that nobody can find any more, dirty ones too.</summary>
     protected static async ValueTask DropPagesAsync(Inode inode)
     {
-        if (inode.Pages is { IsEmpty: false } pages)
+        if (inode.PagesInUse is { IsEmpty: false } pages)
         {
             await inode.Invalidation.AcquireExclusiveAsync().ConfigureAwait(false);
             await pages.RemoveAsync(0, long.MaxValue).ConfigureAwait(false);
@@ -163,4 +175,7 @@ internal abstract class FileSystem : IAsyncDisposable
     public abstract ValueTask<long> TrimAsync(long offset, long length, long minimumLength);
 
     public abstract ValueTask DisposeAsync();
+
+    /// <summary>A number that no inode object of this volume has had.</summary>
+    internal ulong NextIncarnation() => Interlocked.Increment(ref _lastIncarnation);
 }

@@ -28,12 +28,14 @@ internal abstract class Inode : IPagedFile
     private InodeAttributes _attributes;
     private long _size;
     private int _isAttributesDirty;
+    private FilePages? _pages;
     private bool _isRetired;
 
     protected Inode(FileSystem fileSystem, InodeNumber number, in InodeAttributes attributes, long size)
     {
         FileSystem = fileSystem;
         Number = number;
+        Incarnation = fileSystem.NextIncarnation();
         _attributes = attributes;
         _size = size;
         StoredSize = size;
@@ -49,6 +51,9 @@ internal abstract class Inode : IPagedFile
 
     public InodeNumber Number { get; }
 
+    /// <summary>Tells the object apart from every other of its volume, earlier and later ones of the same number too.</summary>
+    public ulong Incarnation { get; }
+
     public FileKind Kind { get; }
 
     /// <summary>The inode lock.</summary>
@@ -60,8 +65,11 @@ internal abstract class Inode : IPagedFile
     /// <summary>The invalidation lock.</summary>
     public SharedLock Invalidation { get; }
 
-    /// <summary>The cached pages of a file that has content; null for the kinds that have none.</summary>
-    public FilePages? Pages { get; protected init; }
+    /// <summary>The cached pages of a file that has content, made when they are first asked for; null for the kinds that have none.</summary>
+    public FilePages? Pages => Volatile.Read(ref _pages) ?? (HasPages ? MakePages() : null);
+
+    /// <summary>The cached pages, if anybody has asked for them.</summary>
+    public FilePages? PagesInUse => Volatile.Read(ref _pages);
 
     /// <summary>Where the file's blocks are; null for the kinds that have none.</summary>
     public abstract BlockMapper? Mapper { get; }
@@ -96,7 +104,7 @@ internal abstract class Inode : IPagedFile
     /// archive or copy, a file with a size and without blocks is nothing but a hole, and they would lose what is in it.
     /// </summary>
     public ulong SectorsTold => Sectors
-        + ((ulong)(Pages?.DelayedBlocks ?? 0) * (uint)FileSystem.BlockSize / 512)
+        + ((ulong)(PagesInUse?.DelayedBlocks ?? 0) * (uint)FileSystem.BlockSize / 512)
         + (HasInlineData && Kind == FileKind.Regular ? ((ulong)Size + 511) / 512 : 0);
 
     /// <summary>Whether the content lies in the inode itself: then I/O goes the buffered way, and <see cref="ReadInline"/> fills the page.</summary>
@@ -129,6 +137,9 @@ internal abstract class Inode : IPagedFile
     MetadataJournal IPagedFile.Journal => FileSystem.Journal;
 
     int IPagedFile.BlockSize => FileSystem.BlockSize;
+
+    /// <summary>Whether the file has content, and so pages.</summary>
+    protected bool HasPages { get; init; }
 
     /// <summary>How many open files, look-ups and operations refer to the inode. Guarded by the <see cref="InodeTable"/>.</summary>
     internal int References { get; set; }
@@ -267,6 +278,12 @@ internal abstract class Inode : IPagedFile
     protected abstract ValueTask StoreRecordAsync(Handle handle);
 
     public override string ToString() => Number.ToString();
+
+    private FilePages MakePages()
+    {
+        var made = new FilePages(this);
+        return Interlocked.CompareExchange(ref _pages, made, null) ?? made;
+    }
 }
 
 /// <summary>A change of attributes, made under the inode's latch: short, and calling nothing.</summary>

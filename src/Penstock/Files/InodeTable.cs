@@ -36,8 +36,8 @@ internal sealed class InodeTable(FileSystem fileSystem)
 
     public FileSystem FileSystem => fileSystem;
 
-    /// <summary>How many inodes may stay in memory without a reference.</summary>
-    public int MaxIdle { get; init; } = 4096;
+    /// <summary>How many inodes may stay in memory without a reference, some 1 KiB each: one for each 16 KiB that file pages may take, 4,096 at least.</summary>
+    public int MaxIdle { get; init; } = (int)Math.Clamp(fileSystem.PageCache.Budget / (16 << 10), 4096, 1 << 17);
 
     /// <summary>
     /// How often storing an inode failed. Who finds an inode's attributes stored, by a handle of the running transaction, and commits that, compares
@@ -137,28 +137,50 @@ internal sealed class InodeTable(FileSystem fileSystem)
             }
 
             inode.References -= count;
-            if (inode.References > 0)
+            if (inode.References == 0 && inode.Attributes.Links == 0 && !fileSystem.IsReadOnly)
             {
-                return ValueTask.CompletedTask;
+                place = _places[inode.Number];
             }
-
-            place = _places[inode.Number];
-            if (inode.Attributes.Links != 0 || fileSystem.IsReadOnly)
+            else
             {
-                place.IdleNode = _idle.AddLast(place);
+                if (inode.References == 0)
+                {
+                    Idle(_places[inode.Number]);
+                }
+
                 if (_idle.Count <= MaxIdle)
                 {
                     return ValueTask.CompletedTask;
                 }
 
-                place = _idle.First!.Value;
-                StopIdling(place);
+                place = TakeOldest();
             }
 
             place.State = PlaceState.Leaving;
         }
 
         return LeaveAsync(place);
+    }
+
+    /// <summary>Gives a reference back, unless it is the last one of an inode that is then to be deleted: false, and the reference stays the caller's.</summary>
+    public bool TryRelease(Inode inode)
+    {
+        lock (_latch)
+        {
+            if (inode.References == 1)
+            {
+                if (inode.Attributes.Links == 0 && !fileSystem.IsReadOnly)
+                {
+                    return false;
+                }
+
+                // There may be one idle inode too many now, until the next ReleaseAsync: each read of an inode is followed by one.
+                Idle(_places[inode.Number]);
+            }
+
+            inode.References--;
+            return true;
+        }
     }
 
     /// <summary>Notes that an inode's attributes wait to be stored.</summary>
@@ -237,13 +259,27 @@ internal sealed class InodeTable(FileSystem fileSystem)
         return place.Inode;
     }
 
+    private void Idle(Place place)
+    {
+        place.IsIdle = true;
+        _idle.AddLast(place.IdleNode);
+    }
+
     private void StopIdling(Place place)
     {
-        if (place.IdleNode is { } node)
+        if (place.IsIdle)
         {
-            _idle.Remove(node);
-            place.IdleNode = null;
+            _idle.Remove(place.IdleNode);
+            place.IsIdle = false;
         }
+    }
+
+    /// <summary>The place that has been idle longest leaves. Some place is idle.</summary>
+    private Place TakeOldest()
+    {
+        Place oldest = _idle.First!.Value;
+        StopIdling(oldest);
+        return oldest;
     }
 
     private async ValueTask<Inode> LoadAsync(InodeNumber number)
@@ -365,7 +401,7 @@ internal sealed class InodeTable(FileSystem fileSystem)
             else
             {
                 place.State = PlaceState.Live;
-                place.IdleNode = _idle.AddLast(place);
+                Idle(place);
             }
         }
 
@@ -394,17 +430,26 @@ internal sealed class InodeTable(FileSystem fileSystem)
     }
 
     /// <summary>Where an inode is, will be, or was a moment ago.</summary>
-    private sealed class Place(InodeNumber number)
+    private sealed class Place
     {
         private List<PooledCompletion<bool>>? _waiters;
 
-        public InodeNumber Number => number;
+        public Place(InodeNumber number)
+        {
+            Number = number;
+            IdleNode = new LinkedListNode<Place>(this);
+        }
+
+        public InodeNumber Number { get; }
 
         public PlaceState State { get; set; }
 
         public Inode? Inode { get; set; }
 
-        public LinkedListNode<Place>? IdleNode { get; set; }
+        public bool IsIdle { get; set; }
+
+        /// <summary>Its place in the list of idle ones, while it is idle.</summary>
+        public LinkedListNode<Place> IdleNode { get; }
 
         /// <summary>A task for the place's next move. The table's latch is held.</summary>
         public ValueTask<bool> AddWaiter(Scheduler scheduler)

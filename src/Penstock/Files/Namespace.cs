@@ -22,7 +22,30 @@ internal sealed partial class Namespace(FileSystem fileSystem)
 
     /// <summary>What a name leads to, or null. "." and ".." are names here; ".." of the root is the root.</summary>
     /// <exception cref="FileSystemException">NotADirectory.</exception>
-    public async ValueTask<Inode?> TryLookupAsync(Inode directory, FileName name)
+    public ValueTask<Inode?> TryLookupAsync(Inode directory, FileName name) =>
+        TryLookup(directory, name.Bytes, out Inode? inode) ? new ValueTask<Inode?>(inode) : LookInDirectoryAsync(directory, name);
+
+    /// <summary>As <see cref="TryLookupAsync"/>, if that is known without waiting and without reading; else false. "." and ".." never are.</summary>
+    public bool TryLookup(Inode directory, ReadOnlySpan<byte> name, out Inode? inode)
+    {
+        inode = null;
+        if (directory.Kind != FileKind.Directory || !directory.Lock.TryAcquireShared())
+        {
+            return false;
+        }
+
+        try
+        {
+            return fileSystem.TryLookup(directory, name, out InodeNumber number)
+                && (number.IsNone || (inode = Inodes.TryGet(number)) is not null);
+        }
+        finally
+        {
+            directory.Lock.ReleaseShared();
+        }
+    }
+
+    private async ValueTask<Inode?> LookInDirectoryAsync(Inode directory, FileName name)
     {
         RequireDirectory(directory);
         await directory.Lock.AcquireSharedAsync().ConfigureAwait(false);

@@ -22,7 +22,7 @@ internal class MemoryInode : Inode
         MemoryKind = kind;
         ProtectsItselfNow = kind == MemoryFileKind.ProtectsItself;
         Blocks = new MemoryMapper(fileSystem, canBeUnwritten: kind != MemoryFileKind.BlockMapped);
-        Pages = new FilePages(this);
+        HasPages = true;
         _inline = kind == MemoryFileKind.Inline ? [] : null;
     }
 

@@ -62,6 +62,7 @@ public sealed class SimulatorTests
             Rule.CheckpointAfterCommit,
             Rule.CheckpointBeforeTail,
             Rule.TailBeforeReuse,
+            Rule.ChangedNamesAreForgotten,
             Rule.CleanFileNeedsNoWait,
             Rule.DirectReadKeepsPages,
             Rule.OnlyRangeIsFlushed,

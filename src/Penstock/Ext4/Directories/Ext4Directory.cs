@@ -48,57 +48,36 @@ internal sealed class Ext4Directory
     private CaseRule Rule => Inode.Is(InodeFlags.CaseFold) ? CaseRule.Folded : CaseRule.Exact;
 
     /// <summary>The inode that a name leads to, or none; "." and ".." too.</summary>
-    public async ValueTask<InodeNumber> LookupAsync(FileName name)
-    {
-        if (name.IsDotOrDotDot)
-        {
-            return name.Length == 1 ? Inode.Number : await GetParentAsync().ConfigureAwait(false);
-        }
+    public ValueTask<InodeNumber> LookupAsync(FileName name) =>
+        TryLookup(name.Bytes, out InodeNumber known) ? new ValueTask<InodeNumber>(known)
+        : !name.IsDotOrDotDot ? LookAsync(name)
+        : name.Length == 1 ? new ValueTask<InodeNumber>(Inode.Number)
+        : GetParentAsync();
 
-        if (Inode.HasInlineData)
-        {
-            return new InodeNumber(_inline.Find(name.Bytes, Rule)?.Entry.Inode ?? 0);
-        }
-
-        if (await FindAsync(name).ConfigureAwait(false) is not { } site)
-        {
-            return default;
-        }
-
-        site.Block.Unpin();
-        return new InodeNumber(site.Found.Entry.Inode);
-    }
+    /// <summary>What a name leads to, or none, if the cache of names knows it; it never knows "." and "..".</summary>
+    public bool TryLookup(ReadOnlySpan<byte> name, out InodeNumber number) => Inode.FileSystem.NameCache.TryFind(Inode, name, out number);
 
     /// <summary>Adds a name, which is not there yet. Costs <see cref="CreditsToAdd"/>; the inode is to be stored in the same handle.</summary>
     public async ValueTask AddAsync(Handle handle, FileName name, InodeNumber number, FileKind kind)
     {
-        var what = new NewEntry(name, checked((uint)number.Value), TypeOf(kind));
-        if (Inode.HasInlineData)
-        {
-            if (_inline.TryAdd(handle, what))
-            {
-                return;
-            }
-
-            await UnfoldAsync(handle).ConfigureAwait(false);
-        }
-
-        if (IsIndexed)
-        {
-            await AddIndexedAsync(handle, what).ConfigureAwait(false);
-        }
-        else
-        {
-            await AddLinearAsync(handle, what).ConfigureAwait(false);
-        }
+        Forget(name);
+        await AddEntryAsync(handle, new NewEntry(name, checked((uint)number.Value), TypeOf(kind))).ConfigureAwait(false);
+        Remember(name, number);
     }
 
     /// <summary>Removes a name, which is there.</summary>
-    public ValueTask RemoveAsync(Handle handle, FileName name) => ChangeAsync(handle, name, static (bytes, found, _) => EntryBlock.Remove(bytes, found), default);
+    public async ValueTask RemoveAsync(Handle handle, FileName name)
+    {
+        Forget(name);
+        await ChangeAsync(handle, name, static (bytes, found, _) => EntryBlock.Remove(bytes, found), default).ConfigureAwait(false);
+        Remember(name, default);
+    }
 
     /// <summary>Makes a name, which is there, lead to another inode.</summary>
-    public ValueTask RedirectAsync(Handle handle, FileName name, InodeNumber number, FileKind kind) =>
-        ChangeAsync(
+    public async ValueTask RedirectAsync(Handle handle, FileName name, InodeNumber number, FileKind kind)
+    {
+        Forget(name);
+        await ChangeAsync(
             handle,
             name,
             static (bytes, found, what) =>
@@ -106,7 +85,9 @@ internal sealed class Ext4Directory
                 DirectoryEntry.WriteInode(bytes, found.Offset, what.Inode);
                 DirectoryEntry.WriteFileType(bytes, found.Offset, what.Type);
             },
-            new NewEntry(name, checked((uint)number.Value), TypeOf(kind)));
+            new NewEntry(name, checked((uint)number.Value), TypeOf(kind))).ConfigureAwait(false);
+        Remember(name, number);
+    }
 
     /// <summary>Makes ".." lead to another directory.</summary>
     public async ValueTask SetParentAsync(Handle handle, InodeNumber parent)
@@ -228,6 +209,62 @@ internal sealed class Ext4Directory
         {
             (await _file.GetNodeAsync(index).ConfigureAwait(false)).Unpin();
             return null;
+        }
+    }
+
+    private async ValueTask<InodeNumber> LookAsync(FileName name)
+    {
+        InodeNumber number = default;
+        if (Inode.HasInlineData)
+        {
+            number = new InodeNumber(_inline.Find(name.Bytes, Rule)?.Entry.Inode ?? 0);
+        }
+        else if (await FindAsync(name).ConfigureAwait(false) is { } site)
+        {
+            site.Block.Unpin();
+            number = new InodeNumber(site.Found.Entry.Inode);
+        }
+
+        Remember(name, number);
+        return number;
+    }
+
+    /// <summary>A folded directory has many spellings of one name, and a change of one would leave the others behind: nothing is remembered of it.</summary>
+    private void Remember(FileName name, InodeNumber number)
+    {
+        if (Rule == CaseRule.Exact)
+        {
+            Inode.FileSystem.NameCache.Put(Inode, name.Bytes, number);
+        }
+    }
+
+    private void Forget(FileName name)
+    {
+        if (!Inode.FileSystem.Scheduler.IsBroken(Execution.Rule.ChangedNamesAreForgotten))
+        {
+            Inode.FileSystem.NameCache.Forget(Inode, name.Bytes);
+        }
+    }
+
+    private async ValueTask AddEntryAsync(Handle handle, NewEntry what)
+    {
+        if (Inode.HasInlineData)
+        {
+            if (_inline.TryAdd(handle, what))
+            {
+                return;
+            }
+
+            await UnfoldAsync(handle).ConfigureAwait(false);
+        }
+
+        if (IsIndexed)
+        {
+            await AddIndexedAsync(handle, what).ConfigureAwait(false);
+        }
+        else
+        {
+            await AddLinearAsync(handle, what).ConfigureAwait(false);
         }
     }
 

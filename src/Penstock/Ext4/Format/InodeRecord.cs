@@ -45,6 +45,12 @@ internal sealed class InodeRecord
     /// <param name="bytes">The whole inode, s_inode_size bytes.</param>
     public static InodeRecord Read(ReadOnlySpan<byte> bytes) => new(bytes.ToArray());
 
+    /// <summary>i_mode of an inode that is not copied first.</summary>
+    public static ushort ModeIn(ReadOnlySpan<byte> bytes) => U16(bytes, 0x00);
+
+    /// <summary>i_links_count of an inode that is not copied first.</summary>
+    public static ushort LinkCountIn(ReadOnlySpan<byte> bytes) => U16(bytes, 0x1A);
+
     /// <summary>Copies an inode in use, and checks its checksum and the fields that others compute with.</summary>
     /// <exception cref="CorruptVolumeException">It is damaged.</exception>
     public static InodeRecord Parse(ReadOnlySpan<byte> bytes, InodeNumber number, VolumeGeometry geometry, in MetadataChecksum checksum)

@@ -13,7 +13,7 @@ internal sealed class RawInode : Inode
         : base(fileSystem, new InodeNumber(1), attributes, length)
     {
         _mapper = new RawMapper(fileSystem.BlockSize, length);
-        Pages = new FilePages(this);
+        HasPages = true;
     }
 
     public override BlockMapper? Mapper => _mapper;
