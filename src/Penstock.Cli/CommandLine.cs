@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Penstock.Cli.Commands;
+using Penstock.Cli.Host;
 using Penstock.Cli.Output;
 
 namespace Penstock.Cli;
@@ -15,7 +16,11 @@ internal static class CommandLine
     {
         using (terminal)
         {
-            RootCommand root = CreateRoot(terminal);
+            var journal = new Option<string?>("--journal")
+            {
+                Description = "The device or image with the volume's journal, if that is not on the volume.", HelpName = "DEVICE",
+            };
+            RootCommand root = CreateRoot(terminal, journal);
             ParseResult parsed = root.Parse(args);
             string command = parsed.CommandResult.Command is RootCommand ? string.Empty : parsed.CommandResult.Command.Name;
             if (parsed.Action is not (HelpAction or VersionAction) && FindMistake(parsed) is { } mistake)
@@ -23,6 +28,7 @@ internal static class CommandLine
                 return Refuse(terminal, command, mistake);
             }
 
+            terminal.JournalDevice = parsed.GetValue(journal) is { } device ? FullPath.Of(device) : null;
             try
             {
                 int exitCode = await parsed.InvokeAsync(
@@ -44,7 +50,7 @@ internal static class CommandLine
         }
     }
 
-    private static RootCommand CreateRoot(Terminal terminal)
+    private static RootCommand CreateRoot(Terminal terminal, Option<string?> journal)
     {
         var root = new RootCommand("A file system in user space: ext2, ext3 and ext4 volumes on images, disks and memory.") { HelpName = "penstock" };
 
@@ -72,6 +78,11 @@ internal static class CommandLine
         root.Subcommands.Add(new CrashTestCommand(terminal));
         root.Subcommands.Add(new FsxCommand(terminal));
         root.Subcommands.Add(new AioStressCommand(terminal));
+        foreach (Command command in root.Subcommands.Where(c => c is not (MkfsCommand or UnmountCommand or SimulateCommand or CrashTestCommand or FsxCommand or AioStressCommand)))
+        {
+            command.Options.Add(journal);
+        }
+
         return root;
     }
 

@@ -18,5 +18,11 @@ public sealed record CheckOptions
     /// </summary>
     public string? UndoFile { get; init; }
 
+    /// <summary>
+    /// The device or image with the volume's journal, if that is not on the volume itself; null if there is none, or it is not at hand, which a check counts as a problem.
+    /// A repair replays what waits in it first, in place: that is not undone by the undo file.
+    /// </summary>
+    public string? JournalDevice { get; init; }
+
     internal Execution.Scheduler Scheduler { get; init; } = Execution.Scheduler.Default;
 }

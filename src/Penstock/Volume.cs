@@ -14,10 +14,12 @@ public sealed partial class Volume : IAsyncDisposable
 {
     private readonly VolumeOptions _options;
     private readonly PathWalk _walk;
+    private readonly BlockDevice? _journalDevice;
     private int _isClosed;
 
-    private Volume(FileSystem fileSystem, VolumeOptions options)
+    private Volume(FileSystem fileSystem, VolumeOptions options, BlockDevice? journalDevice)
     {
+        _journalDevice = journalDevice;
         FileSystem = fileSystem;
         Names = new Namespace(fileSystem);
         _walk = new PathWalk(Names);
@@ -35,6 +37,11 @@ public sealed partial class Volume : IAsyncDisposable
 
     /// <summary>Why nothing can be written, or null if everything can.</summary>
     public string? ReadOnlyReason => FileSystem.ReadOnlyReason;
+
+    /// <summary>
+    /// What was found in the journal as the volume was opened, and whether it was replayed or is read from there, in a few words; null if nothing waited.
+    /// </summary>
+    public string? RecoveryDescription => FileSystem.RecoveryDescription;
 
     /// <summary>Sizes and free space, at this moment.</summary>
     public VolumeStatistics Statistics => FileSystem.Statistics;
@@ -75,13 +82,33 @@ public sealed partial class Volume : IAsyncDisposable
         }
     }
 
-    /// <summary>Opens the volume on a device, which then belongs to it.</summary>
+    /// <summary>Opens the volume on a device, which then belongs to it; so does its journal's.</summary>
     internal static async ValueTask<Volume> OpenAsync(BlockDevice device, VolumeOptions options)
     {
+        BlockDevice? journalDevice = options.JournalDevice is not { } name ? null
+            : await DeviceOpener.OpenAsync(name, new DeviceOptions { Scheduler = options.Scheduler, IsReadOnly = options.IsReadOnly }).ConfigureAwait(false);
+        try
+        {
+            return new Volume(await OpenFormatAsync(device, journalDevice, options).ConfigureAwait(false), options, journalDevice);
+        }
+        catch when (journalDevice is not null)
+        {
+            await journalDevice.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static async ValueTask<FileSystem> OpenFormatAsync(BlockDevice device, BlockDevice? journalDevice, VolumeOptions options)
+    {
         PageCache pages = options.PageCache ?? PageCache.GetShared(device.Scheduler, options.PageCacheBytes ?? 0);
-        var ext4 = new Ext4OpenOptions { IsReadOnly = options.IsReadOnly, MayUseRootReserve = true, MountedOn = options.MountedOn };
-        FileSystem fileSystem = await Ext4FileSystem.OpenAsync(device, pages, ext4).ConfigureAwait(false);
-        return new Volume(fileSystem, options);
+        var ext4 = new Ext4OpenOptions
+        {
+            IsReadOnly = options.IsReadOnly,
+            MayUseRootReserve = true,
+            MountedOn = options.MountedOn,
+            JournalDevice = journalDevice,
+        };
+        return await Ext4FileSystem.OpenAsync(device, pages, ext4).ConfigureAwait(false);
     }
 
     /// <summary>Opens a file, and makes it if <paramref name="mode"/> says so. Symbolic links are followed.</summary>
@@ -214,6 +241,10 @@ public sealed partial class Volume : IAsyncDisposable
             finally
             {
                 await FileSystem.Device.DisposeAsync().ConfigureAwait(false);
+                if (_journalDevice is not null)
+                {
+                    await _journalDevice.DisposeAsync().ConfigureAwait(false);
+                }
             }
         }
     }

@@ -21,6 +21,12 @@ public sealed record VolumeOptions
     /// <inheritdoc cref="UserId"/>
     public uint GroupId { get; init; }
 
+    /// <summary>
+    /// The device or image with the volume's journal, if that is not on the volume itself (<c>mke2fs -O journal_dev</c>); null if there is none, or none is at hand: the volume
+    /// can only be read then. It is the volume's until that is closed, and is written unless <see cref="IsReadOnly"/>.
+    /// </summary>
+    public string? JournalDevice { get; init; }
+
     /// <summary>Where the volume is being mounted, to be recorded on it as the kernel does; null records nothing.</summary>
     internal string? MountedOn { get; init; }
 

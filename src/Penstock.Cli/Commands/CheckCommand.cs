@@ -68,7 +68,7 @@ internal sealed class CheckCommand : Command
                 return (int)CheckVerdict.Clean;
             }
 
-            var options = new CheckOptions { MaxProblems = Math.Max(0, parsed.GetValue(_problems)), UndoFile = parsed.GetValue(_undo) };
+            var options = new CheckOptions { MaxProblems = Math.Max(0, parsed.GetValue(_problems)), UndoFile = parsed.GetValue(_undo), JournalDevice = _terminal.JournalDevice };
             report = parsed.GetValue(_repair)
                 ? await VolumeCheck.RepairAsync(name, options, cancellationToken)
                 : await VolumeCheck.RunAsync(name, options, cancellationToken);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Penstock.Caching;
 using Penstock.Cli.Naming;
 using Penstock.Cli.Output;
 using Penstock.Devices;
@@ -9,7 +10,7 @@ using Penstock.Ext4.Format;
 
 namespace Penstock.Cli.Commands;
 
-/// <summary><c>info</c>: what a volume is, and by which way its device is reached. Reads the superblock and nothing else.</summary>
+/// <summary><c>info</c>: what a volume is, and by which way its device is reached. Reads the superblock, and the journal if that waits for recovery.</summary>
 internal sealed class InfoCommand : Command
 {
     private readonly Terminal _terminal;
@@ -39,7 +40,13 @@ internal sealed class InfoCommand : Command
                 throw new CorruptVolumeException("superblock", "offset 1024", "s_magic", "not 0xEF53");
             }
 
-            List<(string Name, object Value)> facts = [.. DescribeDevice(device), .. superblock is null ? [] : DescribeVolume(superblock, name)];
+            List<(string Name, object Value)> facts = [.. DescribeDevice(device)];
+            if (superblock is not null)
+            {
+                facts.AddRange(DescribeVolume(superblock, name));
+                facts.Add(("Journal", await DescribeJournalAsync(device, superblock)));
+            }
+
             if (parsed.GetValue(_json))
             {
                 JsonOutput.Write(_terminal, writer => WriteJson(writer, facts, partitions));
@@ -97,6 +104,33 @@ internal sealed class InfoCommand : Command
             ("Last written", TimeText.Iso(superblock.LastWritten)),
             ("Last checked", TimeText.Iso(superblock.LastChecked)),
         ];
+    }
+
+    /// <summary>Where the journal is, and what waits in it.</summary>
+    private async Task<string> DescribeJournalAsync(BlockDevice device, Superblock superblock)
+    {
+        if (!superblock.Has(CompatFeatures.HasJournal))
+        {
+            return "none";
+        }
+
+        string place = superblock.JournalInode != 0 ? $"inode {superblock.JournalInode}" : $"device with UUID {superblock.JournalUuid}";
+        if (!superblock.Has(IncompatFeatures.NeedsRecovery))
+        {
+            return place;
+        }
+
+        try
+        {
+            await using BlockDevice? journal = _terminal.JournalDevice is { } name ? await DeviceOpener.OpenAsync(name, new DeviceOptions { IsReadOnly = true }) : null;
+            var options = new Ext4OpenOptions { IsReadOnly = true, JournalDevice = journal };
+            await using Ext4FileSystem fileSystem = await Ext4FileSystem.OpenAsync(device, PageCache.GetShared(device.Scheduler), options);
+            return $"{place}; it waits for recovery: {fileSystem.RecoveryDescription ?? fileSystem.JournalProblem ?? "it is empty"}";
+        }
+        catch (FileSystemException e)
+        {
+            return $"{place}; it waits for recovery, and cannot be looked at: {e.Message}";
+        }
     }
 
     private void Print(List<(string Name, object Value)> facts, IReadOnlyList<PartitionEntry> partitions, string name)

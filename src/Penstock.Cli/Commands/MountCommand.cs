@@ -112,6 +112,7 @@ internal sealed class MountCommand : Command
 
     private Task<MountService> StartAsync(ParseResult parsed, string volume, string directory) => MountService.StartAsync(
         volume,
+        _terminal.JournalDevice,
         directory,
         parsed.GetValue(_readOnly),
         new MountOptions
@@ -122,11 +123,14 @@ internal sealed class MountCommand : Command
             OnDefect = defect => _terminal.Error.WriteLine($"penstock mount: a defect, please report it: {defect}"),
         });
 
-    /// <summary>What a mount that was to be written to cannot do: nothing, or why it can only be read.</summary>
-    private string DescribeLimit(ParseResult parsed, MountService service) =>
-        !parsed.GetValue(_readOnly) && service.ReadOnlyReason is { } reason
-            ? $"{parsed.GetRequiredValue(_volume)}: mounted for reading only: {reason}"
-            : string.Empty;
+    /// <summary>What whoever mounts should know: what was in the journal, and why a mount that was to be written to can only be read.</summary>
+    private string DescribeLimit(ParseResult parsed, MountService service)
+    {
+        string volume = parsed.GetRequiredValue(_volume);
+        string recovered = service.RecoveryDescription is { } found ? $"{volume}: {found}" : string.Empty;
+        string limit = !parsed.GetValue(_readOnly) && service.ReadOnlyReason is { } reason ? $"{volume}: mounted for reading only: {reason}" : string.Empty;
+        return recovered.Length > 0 && limit.Length > 0 ? $"{recovered}; {limit}" : recovered + limit;
+    }
 
     private void Warn(string text)
     {
@@ -147,7 +151,7 @@ internal sealed class MountCommand : Command
             }
         }
 
-        arguments.AddRange(["--", volume, directory]);
+        arguments.AddRange(_terminal.JournalDevice is { } journal ? ["--journal", journal, "--", volume, directory] : ["--", volume, directory]);
         return arguments;
     }
 

@@ -29,10 +29,13 @@ internal sealed class MountService
     /// <summary>Why nothing can be written through the mount, or null.</summary>
     public string? ReadOnlyReason => _volume.ReadOnlyReason;
 
+    /// <summary>What was found in the volume's journal, or null.</summary>
+    public string? RecoveryDescription => _volume.RecoveryDescription;
+
     /// <summary>Opens and mounts; returns when the mount answers and its end can be asked for.</summary>
-    public static async Task<MountService> StartAsync(string name, string directory, bool isReadOnly, MountOptions options)
+    public static async Task<MountService> StartAsync(string name, string? journalDevice, string directory, bool isReadOnly, MountOptions options)
     {
-        Volume volume = await OpenAsync(name, new VolumeOptions { IsReadOnly = isReadOnly, MountedOn = directory });
+        Volume volume = await OpenAsync(name, new VolumeOptions { IsReadOnly = isReadOnly, MountedOn = directory, JournalDevice = journalDevice });
         try
         {
             Mount mount = await Mount.StartAsync(volume, directory, options);

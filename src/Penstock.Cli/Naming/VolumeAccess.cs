@@ -10,14 +10,19 @@ internal static class VolumeAccess
     public static ValueTask<Volume> OpenForReadingAsync(Terminal terminal, string name, CancellationToken cancellationToken)
     {
         terminal.Subject = name;
-        return Volume.OpenAsync(name, new VolumeOptions { IsReadOnly = true }, cancellationToken);
+        return Volume.OpenAsync(name, new VolumeOptions { IsReadOnly = true, JournalDevice = terminal.JournalDevice }, cancellationToken);
     }
 
     /// <summary>For changing: what is made belongs to who runs the command.</summary>
     public static async ValueTask<Volume> OpenForWritingAsync(Terminal terminal, string name, CancellationToken cancellationToken)
     {
         terminal.Subject = name;
-        var options = new VolumeOptions { UserId = LinuxCalls.EffectiveUserId(), GroupId = LinuxCalls.EffectiveGroupId() };
+        var options = new VolumeOptions
+        {
+            UserId = LinuxCalls.EffectiveUserId(),
+            GroupId = LinuxCalls.EffectiveGroupId(),
+            JournalDevice = terminal.JournalDevice,
+        };
         Volume volume = await Volume.OpenAsync(name, options, cancellationToken);
         if (volume.ReadOnlyReason is { } reason)
         {

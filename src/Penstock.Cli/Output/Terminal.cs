@@ -22,6 +22,9 @@ internal sealed class Terminal : IDisposable
     /// <summary>The file that the command is at, as its user named it: the "where" of a failure that does not know it.</summary>
     public string? Subject { get; set; }
 
+    /// <summary>The device with the journal of the volume that is named, if it has one of its own (<c>--journal</c>).</summary>
+    public string? JournalDevice { get; set; }
+
     /// <summary>Cancelled by SIGINT and SIGTERM.</summary>
     public CancellationToken Interrupted { get; init; }
 

@@ -107,7 +107,7 @@ internal abstract class Ext4BlockMapper : BlockMapper
 
             return end;
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }

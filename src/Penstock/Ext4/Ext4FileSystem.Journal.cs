@@ -1,4 +1,5 @@
 using Penstock.Ext4.Format;
+using Penstock.Ext4.Recovery;
 using Penstock.Files;
 using Penstock.Journal;
 using Penstock.Mapping;
@@ -27,22 +28,11 @@ internal sealed partial class Ext4FileSystem : IJournalClient
         await _keeper.StoreAsync(handle).ConfigureAwait(false);
     }
 
-    /// <summary>Gives a journal with a log its blocks, those of the journal's inode.</summary>
-    /// <exception cref="CorruptVolumeException">The inode or the journal in it is damaged.</exception>
-    private async ValueTask AttachLogAsync(LogJournal journal)
+    /// <summary>Gives a journal with a log its blocks: those of the journal's inode, or of the device that the volume has for it.</summary>
+    /// <exception cref="CorruptVolumeException">The inode or the journal in it is damaged, or the device is another volume's.</exception>
+    private async ValueTask AttachLogAsync(LogJournal journal, Devices.BlockDevice? external)
     {
-        var number = new InodeNumber(Volume.Superblock.JournalInode);
-        var inode = (Ext4Inode)await LoadAsync(number, InodePurpose.Internal).ConfigureAwait(false);
-        ulong blocks = (ulong)inode.Size / (ulong)BlockSize;
-        var runs = new List<BlockRun>();
-        for (var next = default(FileBlock); next.Value < blocks;)
-        {
-            BlockRun run = await inode.RequireMapper().MapAsync(next, blocks - next.Value).ConfigureAwait(false);
-            runs.Add(run);
-            next = run.End;
-        }
-
-        LogArea area = await LogArea.OpenAsync(Device, BlockSize, runs, number.ToString()).ConfigureAwait(false);
+        LogArea area = await JournalFinder.OpenAsync(this, external).ConfigureAwait(false);
         journal.Attach(area, Volume.Superblock.Has(ReadOnlyCompatFeatures.MetadataCsum), Volume.Superblock.Has(IncompatFeatures.Is64Bit));
     }
 
@@ -54,7 +44,7 @@ internal sealed partial class Ext4FileSystem : IJournalClient
         {
             await change(handle).ConfigureAwait(false);
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }

@@ -15,7 +15,7 @@ internal sealed partial class Ext4FileSystem
         {
             return await ((Ext4Inode)directory).Directory.LookupAsync(name).ConfigureAwait(false);
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }
@@ -30,7 +30,7 @@ internal sealed partial class Ext4FileSystem
         {
             await ((Ext4Inode)directory).Directory.ReadAsync(position, sink).ConfigureAwait(false);
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }

@@ -19,6 +19,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
     private readonly SuperblockKeeper _keeper;
     private readonly Lazy<ulong> _overheadBlocks;
     private MultipleMountGuard? _guard;
+    private string? _orphanProblem;
 
     private Ext4FileSystem(RecoveredVolume recovered, PageCache pageCache, Ext4Volume volume, string? readOnlyReason, Ext4OpenOptions options)
         : base(recovered.Device, pageCache)
@@ -31,7 +32,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
         volume.Space.MayUseRootReserve = options.MayUseRootReserve;
         var cache = new VolumeMetadataCache(Device, BlockSize, options.MetadataBudget);
         volume.Attach(readOnlyReason is not null ? new ReadOnlyJournal(cache, readOnlyReason)
-            : volume.Superblock.Has(CompatFeatures.HasJournal) && volume.Superblock.JournalInode != 0 && options.UsesJournal ? new LogJournal(cache, this)
+            : volume.Superblock.Has(CompatFeatures.HasJournal) && options.UsesJournal ? new LogJournal(cache, this)
             : new NoLogJournal(cache, this));
         Orphans = new OrphanRegister(this);
     }
@@ -43,6 +44,13 @@ internal sealed partial class Ext4FileSystem : FileSystem
 
     /// <summary>What was found in the journal on opening; null if nothing was.</summary>
     public RecoverySummary? Recovery => _recovered.Summary;
+
+    /// <summary>Why the journal keeps the volume from being written, however it was opened; null if it does not.</summary>
+    public string? JournalProblem => _recovered.ReadOnlyReason;
+
+    public override bool SyncsAllData => Journal is LogJournal && Volume.Superblock.DataMode == DataMode.Journal;
+
+    public override string? RecoveryDescription => Recovery?.ToString();
 
     public override MetadataJournal Journal => Volume.Journal;
 
@@ -60,9 +68,9 @@ internal sealed partial class Ext4FileSystem : FileSystem
     public override int BlockSize => Volume.Geometry.BlockSize;
 
     public override string? ReadOnlyReason =>
-        _readOnlyReason
+        _readOnlyReason ?? _orphanProblem
         ?? (Journal.IsAborted ? "a change could not be stored; close the volume and run e2fsck"
-            : Volume.IsDamaged ? "damage was found on the volume; close it and run e2fsck"
+            : Volume.DamageEndsChanges ? "damage was found on the volume; close it and run e2fsck"
             : null);
 
     /// <summary>What was changed before damage was found is still stored; only new changes are refused.</summary>
@@ -101,7 +109,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
         Superblock superblock = Superblock.Parse(raw);
         FeaturePolicy.RequireReadable(superblock, device.Name);
         SuperblockValidation.CheckAgainstDevice(superblock, device.Length);
-        bool mayWrite = !options.IsReadOnly && !device.IsReadOnly && FeaturePolicy.FindUnwritable(superblock, device.Name) is null;
+        bool mayWrite = !options.IsReadOnly && !device.IsReadOnly && options.JournalDevice is not { IsReadOnly: true } && FeaturePolicy.FindUnwritable(superblock, device.Name) is null;
 
         // Before anything is concluded from the state of the volume: it may be another's.
         MultipleMountGuard? guard = mayWrite && superblock.Has(IncompatFeatures.Mmp)
@@ -125,6 +133,12 @@ internal sealed partial class Ext4FileSystem : FileSystem
     public static Ext4FileSystem OpenForRecovery(BlockDevice device, PageCache pageCache, Superblock superblock) =>
         new(new RecoveredVolume(device, superblock), pageCache, new Ext4Volume(device, superblock), "being recovered", new Ext4OpenOptions());
 
+    /// <summary>
+    /// A volume that can be changed before it is recovered, on a device that keeps the changes in memory: without its log, and without looking at its orphans.
+    /// </summary>
+    public static Ext4FileSystem OpenForReplay(BlockDevice held, PageCache pageCache, Superblock superblock) =>
+        new(new RecoveredVolume(held, superblock), pageCache, new Ext4Volume(held, superblock), null, new Ext4OpenOptions { UsesJournal = false, MayUseRootReserve = true });
+
     public override ValueTask<Inode> LoadInodeAsync(InodeNumber number) => LoadAsync(number, InodePurpose.Named);
 
     /// <summary>Reads an inode: one with names, or one that only the volume itself uses.</summary>
@@ -133,8 +147,9 @@ internal sealed partial class Ext4FileSystem : FileSystem
         bool isReserved = number.Value < Volume.Geometry.FirstInode && number != RootNumber;
         if (!Volume.Geometry.Contains(number) || (isReserved && purpose == InodePurpose.Named))
         {
-            Volume.NoteDamage();
-            throw new CorruptVolumeException("directory entry", number.ToString(), "inode", $"{number.Value}, which no name may lead to");
+            var damage = new CorruptVolumeException("directory entry", number.ToString(), "inode", $"{number.Value}, which no name may lead to");
+            Volume.NoteDamage(damage);
+            throw damage;
         }
 
         InodeLocation location = Volume.Geometry.Locate(number);
@@ -149,7 +164,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
             Ext4Inode.Validate(this, number, record);
             return new Ext4Inode(this, number, record, tableBlock);
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }
@@ -203,6 +218,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
     {
         string? reason = options.IsReadOnly ? "opened read-only"
             : isDeviceReadOnly ? "the device is read-only"
+            : options.JournalDevice is { IsReadOnly: true } ? "the journal's device is read-only"
             : recovered.ReadOnlyReason ?? FeaturePolicy.FindReadOnlyReason(recovered.Superblock, recovered.Device.Name);
         var volume = new Ext4Volume(recovered.Device, recovered.Superblock) { DiscardsFreedBlocks = options.DiscardsFreedBlocks };
         var fileSystem = new Ext4FileSystem(recovered, pageCache, volume, reason, options);
@@ -218,7 +234,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
                 fileSystem._guard = guard;
             }
 
-            await fileSystem.StartAsync().ConfigureAwait(false);
+            await fileSystem.StartAsync(options.JournalDevice).ConfigureAwait(false);
             return fileSystem;
         }
         catch
@@ -236,7 +252,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
         }
     }
 
-    private async ValueTask StartAsync()
+    private async ValueTask StartAsync(BlockDevice? journalDevice)
     {
         Inode root = await Inodes.GetAsync(RootNumber).ConfigureAwait(false);
         FileKind kind = root.Kind;
@@ -254,10 +270,25 @@ internal sealed partial class Ext4FileSystem : FileSystem
 
         if (Journal is LogJournal journal)
         {
-            await AttachLogAsync(journal).ConfigureAwait(false);
+            await AttachLogAsync(journal, journalDevice).ConfigureAwait(false);
         }
 
-        await Orphans.OpenAsync().ConfigureAwait(false);
+        await SettleOrphansAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>A register of orphans that leads astray is left to e2fsck: with another inode in it, what it still has would be lost.</summary>
+    private async ValueTask SettleOrphansAsync()
+    {
+        try
+        {
+            await Orphans.OpenAsync().ConfigureAwait(false);
+        }
+        catch (FileSystemException e) when (e is CorruptVolumeException || e.Fault == IoFault.Stale)
+        {
+            CorruptVolumeException damage = e as CorruptVolumeException ?? new CorruptVolumeException("orphan list", "superblock", "inode", e.Message);
+            Volume.NoteDamage(damage);
+            _orphanProblem = $"its orphans cannot be settled ({damage.Message}); close it and run e2fsck";
+        }
     }
 
     private static ValueTask ReleaseAsync(MultipleMountGuard? guard) => guard is null ? ValueTask.CompletedTask : guard.ReleaseAsync();

@@ -94,7 +94,7 @@ internal sealed partial class Ext4Inode
         {
             return await ReadTargetAsync().ConfigureAwait(false);
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }
@@ -219,7 +219,7 @@ internal sealed partial class Ext4Inode
             InlineContents.CheckSize((ulong)Size, ExtendedAttributes.InlineValue.Length, Number);
             return (int)Size;
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }

@@ -18,7 +18,7 @@ internal sealed record Ext4OpenOptions
     /// <summary>Where it is mounted, for s_last_mounted; null leaves that field alone.</summary>
     public string? MountedOn { get; init; }
 
-    /// <summary>Whether changes go through the volume's journal, if it has one in itself.</summary>
+    /// <summary>Whether changes go through the volume's journal, if it has one.</summary>
     public bool UsesJournal { get; init; } = true;
 
     /// <summary>How many bytes of clean metadata are kept in memory.</summary>

@@ -62,7 +62,16 @@ internal sealed class Ext4Volume
     public MetadataCache Cache => Journal.Cache;
 
     /// <summary>Whether anything was found damaged since the volume was opened: the superblock is to say so.</summary>
-    public bool IsDamaged { get; private set; }
+    public bool IsDamaged => Damage.IsAny;
+
+    /// <summary>What was found damaged, until the superblock says so.</summary>
+    public DamageRecord Damage { get; } = new();
+
+    /// <summary>
+    /// Whether damage ends all changes (s_errors): "continue" refuses only what is damaged, "remount-ro" everything new; "panic" stops storing too, as the
+    /// machine would stop.
+    /// </summary>
+    public bool DamageEndsChanges => IsDamaged && (ErrorPolicy)Superblock.ErrorPolicy != ErrorPolicy.Continue;
 
     /// <summary>Ties the volume to its journal, once: the journal needs the volume first, as its client.</summary>
     public void Attach(MetadataJournal journal)
@@ -90,13 +99,20 @@ internal sealed class Ext4Volume
         return true;
     }
 
-    /// <summary>Notes damage that was met: nothing more is changed, and the superblock can ask for a check.</summary>
-    public void NoteDamage() => IsDamaged = true;
+    /// <summary>Notes damage that was met, for the superblock, and does what that wants done about it (s_errors).</summary>
+    public void NoteDamage(CorruptVolumeException found)
+    {
+        Damage.Add(found, new Files.Timestamp(Scheduler.UnixNanoseconds / Files.Timestamp.NanosecondsPerSecond));
+        if ((ErrorPolicy)Superblock.ErrorPolicy == ErrorPolicy.Panic)
+        {
+            Abort(IoFault.Corrupt);
+        }
+    }
 
     /// <summary>For the filter of a catch, as <see cref="NoteDamage"/>. Always false, so that the exception goes its way.</summary>
-    public bool MeetsDamage()
+    public bool MeetsDamage(CorruptVolumeException found)
     {
-        NoteDamage();
+        NoteDamage(found);
         return false;
     }
 }

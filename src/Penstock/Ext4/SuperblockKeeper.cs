@@ -79,7 +79,7 @@ internal sealed class SuperblockKeeper(Ext4Volume volume, string? mountedOn)
         lock (volume.Superblock)
         {
             Superblock superblock = volume.Superblock;
-            if (!_isDirty && superblock.FreeBlockCount == freeBlocks && superblock.FreeInodeCount == freeInodes && !volume.IsDamaged)
+            if (!_isDirty && superblock.FreeBlockCount == freeBlocks && superblock.FreeInodeCount == freeInodes && !volume.Damage.HasNew)
             {
                 return;
             }
@@ -92,7 +92,7 @@ internal sealed class SuperblockKeeper(Ext4Volume volume, string? mountedOn)
                 superblock.FreeBlockCount = freeBlocks;
                 superblock.FreeInodeCount = freeInodes;
                 superblock.LastWritten = Now();
-                superblock.State |= volume.IsDamaged ? VolumeStates.HasErrors : VolumeStates.None;
+                volume.Damage.MoveTo(superblock);
             }).ConfigureAwait(false);
         _isDirty = false;
     }
@@ -119,12 +119,19 @@ internal sealed class SuperblockKeeper(Ext4Volume volume, string? mountedOn)
 
     /// <summary>
     /// The last thing before closing: everything else is in its place on the device, and the log, if there is one, is empty. Marks the volume as clean
-    /// again, if it was marked at all.
+    /// again, if it was marked at all; damage that was found is told whether it was or not.
     /// </summary>
     public async ValueTask CloseAsync(bool hasNoOrphans)
     {
-        if (!_isMarked || (volume.IsDamaged && !volume.Superblock.Has(IncompatFeatures.NeedsRecovery)))
+        bool isLeftUnclean = volume.IsDamaged && !volume.Superblock.Has(IncompatFeatures.NeedsRecovery);
+        if (!_isMarked || isLeftUnclean)
         {
+            if (volume.Damage.HasNew)
+            {
+                Change(volume.Damage.MoveTo);
+                await WriteThroughAsync().ConfigureAwait(false);
+            }
+
             return;
         }
 
@@ -132,6 +139,7 @@ internal sealed class SuperblockKeeper(Ext4Volume volume, string? mountedOn)
         {
             superblock.Features = superblock.Features.Without(IncompatFeatures.NeedsRecovery);
             superblock.State |= volume.IsDamaged ? VolumeStates.HasErrors : VolumeStates.Clean;
+            volume.Damage.MoveTo(superblock);
             superblock.FreeBlockCount = volume.Space.FreeBlocks;
             superblock.FreeInodeCount = volume.Space.FreeInodes;
             superblock.LastWritten = Now();

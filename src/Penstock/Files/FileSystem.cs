@@ -51,6 +51,12 @@ internal abstract class FileSystem : IAsyncDisposable
 
     public bool IsReadOnly => ReadOnlyReason is not null;
 
+    /// <summary>Whether a sync of one file takes along what was written to all others before it, as a journal that holds their data would.</summary>
+    public virtual bool SyncsAllData => false;
+
+    /// <summary>What was found waiting in the journal on opening, in a few words; null if nothing was.</summary>
+    public virtual string? RecoveryDescription => null;
+
     /// <summary>Whether changes that were made already can still be stored; new ones may be refused all the same.</summary>
     public virtual bool CanStore => !IsReadOnly;
 

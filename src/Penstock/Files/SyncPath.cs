@@ -16,6 +16,12 @@ internal static class SyncPath
     public static async ValueTask FsyncAsync(Inode inode, bool dataOnly, ErrorCursor cursor)
     {
         FilePages? pages = inode.Pages;
+        if (inode.FileSystem.SyncsAllData)
+        {
+            // What fails of another file is told to those who have that one open.
+            _ = await FileSystemWriteback.RunAsync(inode.FileSystem).ConfigureAwait(false);
+        }
+
         IoFault fault = pages is null ? IoFault.None : await pages.WriteBackAsync(0, long.MaxValue).ConfigureAwait(false);
         try
         {

@@ -241,7 +241,7 @@ internal sealed class LogJournal : TransactionalJournal
 
         if (!outcome.IsFailed && !Scheduler.IsBroken(Rule.FlushBeforeCommitBlock))
         {
-            outcome = await FlushAsync().ConfigureAwait(false);
+            outcome = await FlushAllAsync().ConfigureAwait(false);
         }
 
         if (outcome.IsFailed)
@@ -253,6 +253,19 @@ internal sealed class LogJournal : TransactionalJournal
         const long NanosecondsPerSecond = 1_000_000_000;
         var commit = new CommitBlock(logged.Sequence, (ulong)(now / NanosecondsPerSecond), (uint)(now % NanosecondsPerSecond));
         return await Writer.CommitAsync(commit, Area.Geometry.Advance(_head, logged.Length - 1)).ConfigureAwait(false);
+    }
+
+    /// <summary>The volume, for the data of files; and the log, where that has a device of its own.</summary>
+    private async ValueTask<StoreOutcome> FlushAllAsync()
+    {
+        StoreOutcome outcome = await FlushAsync().ConfigureAwait(false);
+        if (outcome.IsFailed || ReferenceEquals(Area.Device, VolumeCache.Device))
+        {
+            return outcome;
+        }
+
+        IoResult flushed = await Area.Device.FlushAsync().ConfigureAwait(false);
+        return StoreOutcome.OfWrite(flushed.Fault, -1) with { Step = "the journal's device could not be flushed" };
     }
 
     /// <summary>Only where reserved handles changed more than anybody could foresee (rule 7) is there not enough.</summary>

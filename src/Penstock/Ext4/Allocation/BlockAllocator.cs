@@ -85,6 +85,28 @@ internal sealed class BlockAllocator
         }
     }
 
+    /// <summary>
+    /// Sees to it that the clusters of known blocks are in use: takes those that are free, for a recovery that is told where a file lies.
+    /// <see cref="CreditsToFree"/> credits.
+    /// </summary>
+    /// <exception cref="CorruptVolumeException">They are not on the volume, or its own.</exception>
+    public async ValueTask ClaimAsync(Handle handle, VolumeBlock first, ulong count)
+    {
+        if (!Geometry.Contains(first, count))
+        {
+            throw new CorruptVolumeException("block map", first.ToString(), "length", $"{count}, not on the volume");
+        }
+
+        while (count > 0)
+        {
+            BlockGroup number = Geometry.GroupOf(first);
+            ulong here = Math.Min(count, Geometry.FirstBlockOf(number) + Geometry.BlocksIn(number) - first);
+            await ClaimInGroupAsync(handle, number, RangeOf(first, here)).ConfigureAwait(false);
+            first += here;
+            count -= here;
+        }
+    }
+
     /// <summary>The transaction that freed the blocks is on the device: see <see cref="IJournalClient.FreedBlocksCommitted"/>.</summary>
     public void FreedBlocksCommitted(VolumeBlock first, ulong count)
     {
@@ -191,6 +213,30 @@ internal sealed class BlockAllocator
         Space.AddPending(range.Count);
         BlockSpan blocks = _clusters.ToBlocks(open.Group, range);
         handle.Freed(blocks.First, Math.Min(blocks.Count, Geometry.BlockCount - blocks.First.Value));
+    }
+
+    private async ValueTask ClaimInGroupAsync(Handle handle, BlockGroup number, ClusterRange range)
+    {
+        // Opened again for every piece: the first makes the bitmap of a group that had none.
+        for (uint next = range.First; next < range.End;)
+        {
+            OpenGroup open = await OpenAsync(number).ConfigureAwait(false)
+                ?? throw (await _volume.Groups.FindAsync(number).ConfigureAwait(false)).Damage!;
+            try
+            {
+                uint claimed;
+                lock (open.Group)
+                {
+                    claimed = _clusters.TakeFree(handle, open, range with { First = next, Count = range.End - next }, out next);
+                }
+
+                Space.Take(claimed, SpaceUse.Essential);
+            }
+            finally
+            {
+                open.Close();
+            }
+        }
     }
 
     private void EndPending(BlockGroup number, ClusterRange range)

@@ -85,6 +85,25 @@ internal sealed class GroupClusters(Ext4Volume volume)
         return ToBlocks(group, range);
     }
 
+    /// <summary>Marks the first run of free clusters in a range as in use: how many, and where to look for the next.</summary>
+    /// <exception cref="CorruptVolumeException">The bitmap is damaged, or they are the volume's own; the group is not used any more.</exception>
+    public uint TakeFree(Handle handle, in OpenGroup open, ClusterRange range, out uint next)
+    {
+        Judge(open);
+        RequireNotSystem(open.Group, range, "claimed for a file");
+        Span<ulong> view = new ulong[ViewLength];
+        Show(open, view);
+        uint first = BitmapSearch.NextClear(view, range.First, range.End);
+        next = range.End;
+        if (first < range.End)
+        {
+            next = BitmapSearch.NextSet(view, first, range.End);
+            Take(handle, open, new ClusterRange(first, next - first));
+        }
+
+        return next - first;
+    }
+
     /// <summary>Marks clusters as free, but not yet to be reused if <paramref name="isPending"/>: two credits.</summary>
     /// <exception cref="CorruptVolumeException">They are free already, or the volume's own; nothing was changed.</exception>
     public void Release(Handle handle, in OpenGroup open, ClusterRange range, bool isPending)

@@ -64,12 +64,27 @@ internal sealed class GroupInodes(Ext4Volume volume)
             return false;
         }
 
-        Mark(handle, open, index);
-        ExtendTable(handle, group, index);
-        group.Descriptor.FreeInodes--;
-        group.Descriptor.UsedDirectories += isDirectory ? 1u : 0u;
-        group.StoreDescriptor(handle, open.Descriptor);
+        Take(handle, open, index, isDirectory);
         return true;
+    }
+
+    /// <summary>Takes one inode of the group; false if it is in use.</summary>
+    public bool TakeIfFree(Handle handle, in OpenGroup open, uint index, bool isDirectory)
+    {
+        if (IsInUse(open, index))
+        {
+            return false;
+        }
+
+        Take(handle, open, index, isDirectory);
+        return true;
+    }
+
+    /// <summary>Whether the bitmap says that an inode is in use.</summary>
+    public bool IsInUse(in OpenGroup open, uint index)
+    {
+        Judge(open);
+        return open.Bitmap is { } bitmap && BitmapSearch.IsAllSet(MemoryMarshal.Cast<byte, ulong>(bitmap.Bytes), new ClusterRange(index, 1));
     }
 
     /// <summary>Marks an inode as free.</summary>
@@ -91,6 +106,16 @@ internal sealed class GroupInodes(Ext4Volume volume)
 
         group.Descriptor.FreeInodes++;
         group.Descriptor.UsedDirectories -= isDirectory && group.Descriptor.UsedDirectories > 0 ? 1u : 0u;
+        group.StoreDescriptor(handle, open.Descriptor);
+    }
+
+    private void Take(Handle handle, in OpenGroup open, uint index, bool isDirectory)
+    {
+        Group group = open.Group;
+        Mark(handle, open, index);
+        ExtendTable(handle, group, index);
+        group.Descriptor.FreeInodes--;
+        group.Descriptor.UsedDirectories += isDirectory ? 1u : 0u;
         group.StoreDescriptor(handle, open.Descriptor);
     }
 
@@ -133,8 +158,9 @@ internal sealed class GroupInodes(Ext4Volume volume)
             return;
         }
 
-        (uint block, uint slot) = Math.DivRem(index, Geometry.InodesPerBlock);
-        if (slot == 0 && !group.Descriptor.Is(GroupFlags.InodeZeroed))
+        // One block at most, but for a recovery, which takes the inode that it is told.
+        uint first = (used + Geometry.InodesPerBlock - 1) / Geometry.InodesPerBlock;
+        for (uint block = first; block <= index / Geometry.InodesPerBlock && !group.Descriptor.Is(GroupFlags.InodeZeroed); block++)
         {
             MetadataBlock table = volume.Cache.GetNew(group.InodeTable + block);
             handle.Edit(table).Dispose();

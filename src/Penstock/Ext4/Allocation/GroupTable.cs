@@ -66,7 +66,7 @@ internal sealed class GroupTable(Ext4Volume volume)
     /// <summary>A group was found damaged: what it has free is lost to everybody. The group's latch is held.</summary>
     public void NoteDamage(Group group)
     {
-        volume.NoteDamage();
+        volume.NoteDamage(group.Damage!);
         uint free = group.Descriptor.FreeClusters;
         volume.Space.Lose(free - Math.Min(free, group.PendingCount), group.Descriptor.FreeInodes);
     }
@@ -112,9 +112,9 @@ internal sealed class GroupTable(Ext4Volume volume)
 
     private void NoteDamaged(Group[] groups)
     {
-        if (Array.Exists(groups, group => group.Damage is not null))
+        foreach (Group group in groups.Where(g => g.Damage is not null))
         {
-            volume.NoteDamage();
+            volume.NoteDamage(group.Damage!);
         }
     }
 

@@ -84,6 +84,57 @@ internal sealed class InodeAllocator(Ext4Volume volume)
         volume.Space.AddInode();
     }
 
+    /// <summary>
+    /// Sees to it that a known inode is in use, for a recovery that is told its number; whether it was free until now.
+    /// <see cref="CreditsToClaim"/> credits.
+    /// </summary>
+    public async ValueTask<bool> ClaimAsync(Handle handle, InodeNumber inode, bool isDirectory)
+    {
+        InodeLocation location = Geometry.Locate(inode);
+        Group group = await volume.Groups.FindAsync(location.Group).ConfigureAwait(false);
+        OpenGroup open = await _inodes.OpenAsync(group).ConfigureAwait(false);
+        bool isTaken;
+        try
+        {
+            lock (group)
+            {
+                isTaken = _inodes.TakeIfFree(handle, open, location.Index, isDirectory);
+            }
+        }
+        finally
+        {
+            open.Close();
+        }
+
+        if (isTaken)
+        {
+            volume.Space.TakeInode();
+        }
+
+        return isTaken;
+    }
+
+    /// <summary>Whether an inode is in use in its bitmap.</summary>
+    public async ValueTask<bool> IsInUseAsync(InodeLocation location)
+    {
+        Group group = await volume.Groups.FindAsync(location.Group).ConfigureAwait(false);
+        OpenGroup open = await _inodes.OpenAsync(group).ConfigureAwait(false);
+        try
+        {
+            lock (group)
+            {
+                return _inodes.IsInUse(open, location.Index);
+            }
+        }
+        finally
+        {
+            open.Close();
+        }
+    }
+
+    /// <summary>As <see cref="CreditsToAllocate"/>, and every block of the group's table before the inode's.</summary>
+    public int CreditsToClaim => CreditsToAllocate + (int)(Geometry.InodesPerGroup / Geometry.InodesPerBlock);
+
     private async ValueTask<uint?> TryTakeAsync(Handle handle, Group group, bool isDirectory)
     {
         OpenGroup open = await _inodes.OpenAsync(group).ConfigureAwait(false);

@@ -110,7 +110,7 @@ internal sealed partial class AttributeStore(Ext4Inode inode)
             byte[] value = found.ValueInode == 0 ? found.Value : await ReadValueInodeAsync(found).ConfigureAwait(false);
             return stored.IsAcl ? PosixAcl.ToWire(value, inode.Number) : value;
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }
@@ -152,7 +152,7 @@ internal sealed partial class AttributeStore(Ext4Inode inode)
 
             return all;
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }

@@ -13,7 +13,7 @@ internal static class JournalCheck
         Superblock s = run.Superblock;
         if (s.JournalUuid != Guid.Empty)
         {
-            run.Log.Problem("journal", $"device {s.JournalUuid}", "an external journal cannot be looked at from here");
+            await ExternalJournalCheck.RunAsync(run).ConfigureAwait(false);
             return;
         }
 

@@ -67,7 +67,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
                 path.Release();
             }
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }
@@ -109,7 +109,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
         {
             throw NoSpace();
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }
@@ -139,7 +139,7 @@ internal sealed class ExtentMapper : Ext4BlockMapper
                     next = needsRestart ? next : await TurnAsync(handle, next, end, toUnwritten: false).ConfigureAwait(false);
                 }
             }
-            catch (CorruptVolumeException) when (Volume.MeetsDamage())
+            catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
             {
                 throw;
             }
@@ -172,6 +172,37 @@ internal sealed class ExtentMapper : Ext4BlockMapper
     {
         RequireWholeClusters(first, count);
         await ShiftAsync(handle => _shift.MoveUpAsync(handle, first.Value, count, MaxBlocks)).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Fills a hole with blocks that are known and in use already, for a recovery that is told where a file lies: <see cref="CreditsToAllocate"/>.
+    /// </summary>
+    /// <param name="handle">The handle; the inode is stored in it.</param>
+    /// <param name="run">What is to be mapped; there is nothing yet.</param>
+    public async ValueTask PutAsync(Handle handle, BlockRun run)
+    {
+        await Lock.AcquireExclusiveAsync().ConfigureAwait(false);
+        try
+        {
+            ulong clusters = await CountNewClustersAsync(run).ConfigureAwait(false);
+            ExtentPath path = await _tree.DescendAsync(run.First.Value, forChange: true).ConfigureAwait(false);
+            try
+            {
+                var pieces = default(ExtentPieces);
+                pieces.Add(run.First.Value, run.Count, run.State == MapState.Unwritten, run.Volume);
+                Cache.Drop(run.First, run.Count);
+                Owner.AddSectors((long)clusters << (Volume.Geometry.LogClusterRatio + Volume.Geometry.LogBlockSize - 9));
+                await _splice.ApplyAsync(handle, path, path.LeafIndex + 1, removed: 0, pieces, NodeSpace.Essential).ConfigureAwait(false);
+            }
+            finally
+            {
+                path.Release();
+            }
+        }
+        finally
+        {
+            Lock.ReleaseExclusive();
+        }
     }
 
     public override void ReleaseWindow() => BlockAllocator.ReleaseWindow(_placement.Window);
@@ -267,6 +298,19 @@ internal sealed class ExtentMapper : Ext4BlockMapper
         {
             Lock.ReleaseExclusive();
         }
+    }
+
+    /// <summary>How many clusters of the file a run brings with it: those at its ends may have other blocks of the file.</summary>
+    private async ValueTask<ulong> CountNewClustersAsync(BlockRun run)
+    {
+        ulong mask = (ulong)Volume.Geometry.ClusterRatio - 1;
+        (ulong first, ulong end) = (run.First.Value, run.End.Value);
+        (ulong firstCluster, ulong lastCluster) = (first & ~mask, (end - 1) & ~mask);
+        ulong clusters = ((lastCluster - firstCluster) >> Volume.Geometry.LogClusterRatio) + 1;
+        bool isFirstShared = await ClusterSharing.IsMappedAsync(_tree, firstCluster, first).ConfigureAwait(false);
+        bool isLastShared = await ClusterSharing.IsMappedAsync(_tree, end, lastCluster + mask + 1).ConfigureAwait(false);
+        ulong shared = (isFirstShared ? 1u : 0u) + (isLastShared ? 1u : 0u);
+        return clusters - (firstCluster == lastCluster ? Math.Min(shared, 1) : shared);
     }
 
     private void RequireWholeClusters(FileBlock first, ulong count)

@@ -58,7 +58,7 @@ internal sealed class IndirectMapper : Ext4BlockMapper
                 walk.Release();
             }
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }
@@ -103,7 +103,7 @@ internal sealed class IndirectMapper : Ext4BlockMapper
         {
             throw NoSpace();
         }
-        catch (CorruptVolumeException) when (Volume.MeetsDamage())
+        catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
         {
             throw;
         }

@@ -24,7 +24,7 @@ internal static class JournalFinder
         return superblock.JournalInode != 0 ? OpenInodeAsync(fileSystem, superblock.JournalInode)
             : external is not null ? OpenDeviceAsync(external, superblock)
             : throw new UnsupportedFeatureException(
-                ["journal_dev"], $"the journal is on a device of its own ({superblock.JournalUuid}), which was not given");
+                ["journal_dev"], $"the journal is on a device of its own (UUID {superblock.JournalUuid}), which was not given (--journal DEVICE)");
     }
 
     private static async ValueTask<LogArea> OpenInodeAsync(Ext4FileSystem fileSystem, uint number)
@@ -65,7 +65,11 @@ internal static class JournalFinder
         return runs;
     }
 
-    private static async ValueTask<LogArea> OpenDeviceAsync(BlockDevice device, Superblock volume)
+    /// <summary>Opens the journal of a volume on a device of its own.</summary>
+    /// <exception cref="CorruptVolumeException">It is damaged, or another volume's.</exception>
+    /// <exception cref="UnsupportedFeatureException">It has features that are not known.</exception>
+    /// <exception cref="DeviceException">It could not be read.</exception>
+    public static async ValueTask<LogArea> OpenDeviceAsync(BlockDevice device, Superblock volume)
     {
         Superblock own = Superblock.Read(await SuperblockKeeper.ReadAsync(device).ConfigureAwait(false));
         const string Structure = "journal device";
@@ -77,6 +81,13 @@ internal static class JournalFinder
         ulong blocks = Math.Min(own.BlockCount, (ulong)(device.Length / volume.BlockSize));
         var all = new BlockRun(default, default, Math.Min(blocks, uint.MaxValue), MapState.Mapped);
         uint superblockBlock = ((uint)Superblock.VolumeOffset / (uint)volume.BlockSize) + 1;
-        return await LogArea.OpenAsync(device, volume.BlockSize, [all], device.Name, superblockBlock).ConfigureAwait(false);
+        LogArea area = await LogArea.OpenAsync(device, volume.BlockSize, [all], device.Name, superblockBlock).ConfigureAwait(false);
+        if (!area.Superblock.IsUsedBy(volume.Uuid))
+        {
+            area.Dispose();
+            throw new CorruptVolumeException(Structure, device.Name, "s_users", $"not the volume's UUID {volume.Uuid}: the journal does not serve it");
+        }
+
+        return area;
     }
 }

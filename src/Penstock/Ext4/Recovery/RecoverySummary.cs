@@ -9,9 +9,13 @@ namespace Penstock.Ext4.Recovery;
 /// <param name="IsOverlaid">Whether the copies are read from the journal, the volume being as it was; otherwise they are in their places.</param>
 internal sealed record RecoverySummary(uint TransactionCount, long BlockCount, long RevokedCount, bool IsOverlaid)
 {
+    /// <summary>Whole fast commits behind them, which were applied.</summary>
+    public int FastCommitCount { get; init; }
+
     public override string ToString()
     {
         string done = IsOverlaid ? "are read from the journal, which was not replayed" : "were replayed from the journal";
-        return string.Create(CultureInfo.InvariantCulture, $"{TransactionCount} transactions with {BlockCount} blocks {done}");
+        string fast = FastCommitCount == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" and {FastCommitCount} fast commits");
+        return string.Create(CultureInfo.InvariantCulture, $"{TransactionCount} transactions with {BlockCount} blocks{fast} {done}");
     }
 }

@@ -14,8 +14,8 @@ namespace Penstock.Ext4.Recovery;
 /// </summary>
 /// <remarks>
 /// Rules: (1) what the log holds is durable in its place before the log is emptied; (2) an error that the journal remembers is durable in the superblock
-/// before the journal forgets it; (3) a damaged log, or one with fast commits behind it, is not replayed: what of it is whole is laid over the device, and the volume is not
-/// written.
+/// before the journal forgets it; (3) a damaged log, or one with fast commits behind it that do not fit the volume, is not replayed: what of it is whole is laid over the
+/// device, and the volume is not written; (4) what fast commits change counts all at once.
 /// </remarks>
 internal sealed class VolumeRecovery
 {
@@ -96,16 +96,27 @@ internal sealed class VolumeRecovery
 
         using var recovery = new LogRecovery(area);
         await recovery.ScanAsync((ulong)(_device.Length / _superblock.BlockSize)).ConfigureAwait(false);
-        string? reason = recovery.Contents.Damage is { } damage ? $"its journal is damaged ({damage.Message}); run e2fsck"
-            : await HasFastCommitsAsync(area, recovery).ConfigureAwait(false) ? "its journal holds fast commits, which this version cannot replay; run e2fsck"
-            : null;
-        if (!_mayWrite || reason is not null)
+        FastCommits fastCommits = recovery.Contents.Damage is { } damage
+            ? FastCommits.None with { Problem = $"its journal is damaged ({damage.Message}); run e2fsck" }
+            : await FastCommits.ReadAsync(area, recovery, _superblock).ConfigureAwait(false);
+        if (!_mayWrite || fastCommits.Problem is not null)
         {
-            return await OverlayAsync(area, recovery, reason).ConfigureAwait(false);
+            return await OverlayAsync(area, recovery, fastCommits).ConfigureAwait(false);
         }
 
+        var found = new RecoverySummary(recovery.Contents.TransactionCount, 0, 0, IsOverlaid: false) { FastCommitCount = fastCommits.Count };
+        if (!fastCommits.IsEmpty && await AppendAsync(area, recovery, fastCommits).ConfigureAwait(false) is { } reason)
+        {
+            return await OverlayAsync(area, recovery, FastCommits.None with { Problem = reason }).ConfigureAwait(false);
+        }
+
+        return await ReplayAsync(area, recovery, found).ConfigureAwait(false);
+    }
+
+    private async ValueTask<RecoveredVolume> ReplayAsync(LogArea area, LogRecovery recovery, RecoverySummary found)
+    {
         await recovery.ReplayAsync(_device).ConfigureAwait(false);
-        var summary = new RecoverySummary(recovery.Contents.TransactionCount, recovery.ReplayedCount, recovery.RevokedCount, IsOverlaid: false);
+        RecoverySummary summary = found with { BlockCount = recovery.ReplayedCount, RevokedCount = recovery.RevokedCount };
 
         // One further than the first that was not replayed: whatever stands in the log behind its end is never due again.
         area.Superblock.Sequence = recovery.Contents.End.Next.Value;
@@ -113,27 +124,54 @@ internal sealed class VolumeRecovery
     }
 
     /// <summary>
-    /// Whether the newest of what was synced stands behind the log, in the blocks for fast commits: emptying the log would lose it. A head is enough
-    /// to say so, whether or not the rest is whole.
+    /// Makes a transaction of what fast commits change, behind the log: it counts from its commit block on, and they, being of its number, no longer do.
+    /// The log is then scanned anew. Why it cannot be done, or null.
     /// </summary>
-    private static async ValueTask<bool> HasFastCommitsAsync(LogArea area, LogRecovery recovery)
-    {
-        LogGeometry geometry = area.Geometry;
-        if (geometry.FastCommitFirst >= geometry.FastCommitEnd)
-        {
-            return false;
-        }
-
-        await recovery.Reader.LoadAsync(geometry.FastCommitFirst).ConfigureAwait(false);
-        return FastCommitHead.IsOf(recovery.Reader.Current, recovery.Contents.End.Value);
-    }
-
-    private async ValueTask<RecoveredVolume> OverlayAsync(LogArea area, LogRecovery recovery, string? reason)
+    private async ValueTask<string?> AppendAsync(LogArea area, LogRecovery recovery, FastCommits fastCommits)
     {
         OverlaidDevice overlaid = await recovery.OverlayAsync(_device).ConfigureAwait(false);
+        (SortedDictionary<ulong, byte[]> changed, string? reason) = await ApplyAsync(overlaid, fastCommits).ConfigureAwait(false);
+        using var append = new LogAppend(area);
+        if (reason is not null || !append.HasRoom(changed.Count))
+        {
+            return reason ?? "what its fast commits change does not fit its journal; run e2fsck";
+        }
+
+        await recovery.ReplayAsync(_device).ConfigureAwait(false);
+        ulong now = (ulong)(_device.Scheduler.UnixNanoseconds / Files.Timestamp.NanosecondsPerSecond);
+        await append.WriteAsync(recovery.Contents.EndBlock, recovery.Contents.End, changed, now).ConfigureAwait(false);
+        recovery.Reader.Forget();
+        await recovery.ScanAsync((ulong)(_device.Length / _superblock.BlockSize)).ConfigureAwait(false);
+        return null;
+    }
+
+    private async ValueTask<(SortedDictionary<ulong, byte[]> Changed, string? Reason)> ApplyAsync(BlockDevice device, FastCommits fastCommits)
+    {
+        try
+        {
+            return (await FastCommitReplay.RunAsync(device, _pages, fastCommits.Tags).ConfigureAwait(false), null);
+        }
+        catch (FileSystemException e) when (e is not DeviceException)
+        {
+            return ([], $"its fast commits cannot be applied ({e.Message}); run e2fsck");
+        }
+    }
+
+    private async ValueTask<RecoveredVolume> OverlayAsync(LogArea area, LogRecovery recovery, FastCommits fastCommits)
+    {
+        OverlaidDevice overlaid = await recovery.OverlayAsync(_device).ConfigureAwait(false);
+        long blocks = recovery.ReplayedCount;
+        string? reason = fastCommits.Problem;
+        if (!fastCommits.IsEmpty)
+        {
+            (SortedDictionary<ulong, byte[]> changed, string? unfit) = await ApplyAsync(overlaid, fastCommits).ConfigureAwait(false);
+            overlaid = overlaid.With(changed);
+            reason ??= unfit;
+        }
+
         return new RecoveredVolume(overlaid, await ReadSuperblockAsync(overlaid).ConfigureAwait(false), area)
         {
-            Summary = new RecoverySummary(recovery.Contents.TransactionCount, recovery.ReplayedCount, recovery.RevokedCount, IsOverlaid: true),
+            Summary = new RecoverySummary(recovery.Contents.TransactionCount, blocks, recovery.RevokedCount, IsOverlaid: true) { FastCommitCount = fastCommits.Count },
             ReadOnlyReason = reason,
             HasStaleTotals = true,
         };

@@ -4,7 +4,7 @@ using Penstock.Memory;
 namespace Penstock.Ext4.Repairing;
 
 /// <summary>
-/// The one way in which a repair writes. What is written stays in memory, where every later read sees it, until <see cref="CommitAsync"/>: the old
+/// The one way in which a repair writes, and where fast commits are applied. What is written stays in memory, where every later read sees it, until <see cref="CommitAsync"/>: the old
 /// contents go to the undo file and are durable there before the first of them is overwritten. What is not committed was never there.
 /// </summary>
 /// <remarks>It does not own the device under it.</remarks>
@@ -77,6 +77,30 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
         }
 
         Drop();
+    }
+
+    /// <summary>The blocks of a volume that differ from the device's, with their bytes, by their number. Everything stays held.</summary>
+    /// <param name="blockSize">Bytes of a block.</param>
+    /// <exception cref="DeviceException">The device could not be read.</exception>
+    public async ValueTask<SortedDictionary<ulong, byte[]>> ListChangesAsync(int blockSize)
+    {
+        var changes = new SortedDictionary<ulong, byte[]>();
+        using var held = new AlignedBuffer(blockSize, Math.Max(4096, Inner.MemoryAlignment));
+        using var before = new AlignedBuffer(blockSize, Math.Max(4096, Inner.MemoryAlignment));
+        foreach (long unit in _units.Keys)
+        {
+            for (long offset = unit * UnitSize / blockSize * blockSize; offset < (unit * UnitSize) + LengthOf(unit); offset += blockSize)
+            {
+                Require(await this.ReadAsync(offset, held.Segment).ConfigureAwait(false), offset);
+                Require(await Inner.ReadAsync(offset, before.Segment).ConfigureAwait(false), offset);
+                if (!held.GetSpan().SequenceEqual(before.GetSpan()))
+                {
+                    changes[(ulong)(offset / blockSize)] = held.GetSpan().ToArray();
+                }
+            }
+        }
+
+        return changes;
     }
 
     protected override void SubmitChecked(DeviceRequest request) => Scheduler.Start(() => ServeAsync(request));

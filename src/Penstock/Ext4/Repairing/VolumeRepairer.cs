@@ -29,6 +29,7 @@ internal sealed class VolumeRepairer(BlockDevice device, CheckOptions options)
     /// <summary>Repairs the volume on a device.</summary>
     public static async ValueTask<CheckReport> RunAsync(BlockDevice device, CheckOptions options, CancellationToken cancellationToken)
     {
+        await ReplayExternalAsync(device, options).ConfigureAwait(false);
         var repairer = new VolumeRepairer(device, options);
         try
         {
@@ -37,6 +38,25 @@ internal sealed class VolumeRepairer(BlockDevice device, CheckOptions options)
         finally
         {
             repairer._undo?.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// A journal on a device of its own is replayed in place: were the blocks held back, it would be empty before they are on the volume.
+    /// </summary>
+    private static async ValueTask ReplayExternalAsync(BlockDevice device, CheckOptions options)
+    {
+        if (options.JournalDevice is not { } name
+            || await SuperblockSearch.ReadPrimaryAsync(device, new ProblemLog(0)).ConfigureAwait(false) is not { JournalInode: 0 } superblock)
+        {
+            return;
+        }
+
+        BlockDevice journal = await DeviceOpener.OpenAsync(name, new DeviceOptions { Scheduler = options.Scheduler }).ConfigureAwait(false);
+        await using (journal.ConfigureAwait(false))
+        {
+            var how = new Ext4OpenOptions { JournalDevice = journal };
+            (await VolumeRecovery.RunAsync(device, PageCache.GetShared(device.Scheduler), how, superblock, mayWrite: true).ConfigureAwait(false)).Dispose();
         }
     }
 

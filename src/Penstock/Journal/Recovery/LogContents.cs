@@ -11,6 +11,9 @@ internal sealed class LogContents
     /// <summary>The first that is not to be replayed: the one the log ends with was not committed.</summary>
     public LogSequence End { get; set; }
 
+    /// <summary>The block of the journal that comes behind the last transaction to be replayed.</summary>
+    public required uint EndBlock { get; set; }
+
     /// <summary>How many transactions are to be replayed.</summary>
     public uint TransactionCount => unchecked(End.Value - First.Value);
 

@@ -38,6 +38,9 @@ internal sealed class LogReader : IDisposable
     /// <summary>The bytes of the current block, until the next is loaded.</summary>
     public Span<byte> Current => _window.GetSpan().Slice((int)(Block - _first) * _blockSize, _blockSize);
 
+    /// <summary>Reads everything anew: the journal was written.</summary>
+    public void Forget() => _count = 0;
+
     public void Dispose() => ((IDisposable)_window).Dispose();
 
     private async ValueTask FillAsync(uint block)

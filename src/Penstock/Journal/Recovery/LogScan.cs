@@ -41,7 +41,7 @@ internal sealed class LogScan
         _format = new LogFormat(area.Superblock);
         _walk = new LogWalk(area, reader);
         _volumeBlocks = volumeBlocks;
-        _found = new LogContents { First = _walk.Sequence, End = _walk.Sequence };
+        _found = new LogContents { First = _walk.Sequence, End = _walk.Sequence, EndBlock = _walk.Next };
     }
 
     /// <exception cref="DeviceException">A block of the log could not be read.</exception>
@@ -176,7 +176,7 @@ internal sealed class LogScan
         _found.RevokeCount += _revokes;
         _found.BadCopies.UnionWith(_bad);
         Begin(time);
-        _found.End = _walk.Sequence;
+        (_found.End, _found.EndBlock) = (_walk.Sequence, _walk.Next);
         return true;
     }
 

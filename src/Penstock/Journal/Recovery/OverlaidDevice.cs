@@ -6,7 +6,7 @@ namespace Penstock.Journal.Recovery;
 
 /// <summary>
 /// A volume whose log was not replayed, seen as if it had been: blocks of which the log has a newer copy are read from there. Nothing is written, and
-/// nothing but the map is kept in memory. The journal stays the caller's, and open as long as this.
+/// nothing but the map is kept in memory, and the few blocks that fast commits change. The journal stays the caller's, and open as long as this.
 /// </summary>
 internal sealed class OverlaidDevice : ReadOnlyDevice
 {
@@ -17,16 +17,27 @@ internal sealed class OverlaidDevice : ReadOnlyDevice
     private readonly int _blockSize;
     private readonly ulong[] _places;
     private readonly LoggedCopy[] _copies;
+    private readonly IReadOnlyDictionary<ulong, byte[]> _changed;
 
-    public OverlaidDevice(BlockDevice inner, LogArea area, Dictionary<ulong, LoggedCopy> copies)
+    /// <param name="inner">The volume.</param>
+    /// <param name="area">The journal.</param>
+    /// <param name="copies">Which blocks of the volume the log has copies of.</param>
+    /// <param name="changed">Blocks that are newer still, with their bytes.</param>
+    public OverlaidDevice(
+        BlockDevice inner, LogArea area, IReadOnlyDictionary<ulong, LoggedCopy> copies, IReadOnlyDictionary<ulong, byte[]>? changed = null)
         : base(inner)
     {
         _area = area;
         _blockSize = area.Superblock.BlockSize;
-        _places = [.. copies.Keys];
-        _copies = [.. copies.Values];
-        Array.Sort(_places, _copies);
+        _changed = changed ?? new Dictionary<ulong, byte[]>();
+        _places = [.. copies.Keys, .. _changed.Keys.Where(place => !copies.ContainsKey(place))];
+        Array.Sort(_places);
+        _copies = [.. _places.Select(copies.GetValueOrDefault)];
     }
+
+    /// <summary>The same volume with blocks that are newer than the log's.</summary>
+    public OverlaidDevice With(IReadOnlyDictionary<ulong, byte[]> changed) =>
+        new(Inner, _area, _places.Zip(_copies).ToDictionary(p => p.First, p => p.Second), changed);
 
     public override string Description => $"{Inner.Description}; {_places.Length} blocks of the journal laid over it, read-only";
 
@@ -60,16 +71,11 @@ internal sealed class OverlaidDevice : ReadOnlyDevice
         {
             for (; index < _places.Length && OffsetOf(index) < request.Offset + outcome.Bytes; index++)
             {
-                IoResult read = await _area.Device.ReadAsync(_area.OffsetOf(_copies[index].Block, out _), buffer.Segment).ConfigureAwait(false);
-                if (read.IsFailed)
+                IoFault fault = await ReadCopyAsync(index, buffer).ConfigureAwait(false);
+                if (fault != IoFault.None)
                 {
-                    outcome = new IoResult(Math.Max(OffsetOf(index) - request.Offset, 0), read.Fault);
+                    outcome = new IoResult(Math.Max(OffsetOf(index) - request.Offset, 0), fault);
                     break;
-                }
-
-                if (_copies[index].IsEscaped)
-                {
-                    LoggedBlock.Unescape(buffer.GetSpan());
                 }
 
                 // The request's memory may be a user's.
@@ -79,6 +85,23 @@ internal sealed class OverlaidDevice : ReadOnlyDevice
         }
 
         Scheduler.Post(_ => request.Complete(outcome), null);
+    }
+
+    private async ValueTask<IoFault> ReadCopyAsync(int index, AlignedBuffer buffer)
+    {
+        if (_changed.TryGetValue(_places[index], out byte[]? changed))
+        {
+            changed.CopyTo(buffer.GetSpan());
+            return IoFault.None;
+        }
+
+        IoResult read = await _area.Device.ReadAsync(_area.OffsetOf(_copies[index].Block, out _), buffer.Segment).ConfigureAwait(false);
+        if (!read.IsFailed && _copies[index].IsEscaped)
+        {
+            LoggedBlock.Unescape(buffer.GetSpan());
+        }
+
+        return read.Fault;
     }
 
     /// <summary>Copies the part of a block that the request covers into its memory.</summary>

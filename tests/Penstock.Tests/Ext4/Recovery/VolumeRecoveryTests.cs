@@ -12,7 +12,7 @@ using Xunit;
 namespace Penstock.Tests.Ext4.Recovery;
 
 /// <summary>A volume with something in its journal is opened: replayed, laid over, or refused for writing, and what is then on the device.</summary>
-public sealed class VolumeRecoveryTests
+public sealed partial class VolumeRecoveryTests
 {
     private readonly NamesFixture fixture = new();
 
@@ -160,30 +160,6 @@ public sealed class VolumeRecoveryTests
         await using Ext4FileSystem fileSystem = await fixture.OpenAsync();
         Assert.Contains("its journal is damaged", fileSystem.ReadOnlyReason, StringComparison.Ordinal);
         Assert.Equal(before, fixture.Device.Peek(0, before.Length));
-    });
-
-    [Theory]
-    [InlineData(7u, true)]
-    [InlineData(6u, false)]
-    public void Fast_commits_behind_the_log_are_not_lost(uint transaction, bool isTheirs) => fixture.Scheduler.Run(async () =>
-    {
-        await MakeWithLogAsync(isFlagged: true, journal =>
-        {
-            journal.Features |= JournalFeatures.FastCommit;
-            journal.FastCommitBlocks = 64;
-        });
-        await OpenJournalAsync(area =>
-        {
-            byte[] head = new byte[1024];
-            FastCommitHead.Write(head, transaction);
-            fixture.Device.Poke(area.OffsetOf(area.Geometry.FastCommitFirst, out _), head);
-            return (0, 0);
-        });
-        byte[] before = fixture.Device.Peek(0, (int)fixture.Device.Length);
-        await using Ext4FileSystem fileSystem = await fixture.OpenAsync();
-        Assert.Equal(isTheirs, fileSystem.ReadOnlyReason?.Contains("fast commits", StringComparison.Ordinal) ?? false);
-        Assert.Equal(isTheirs, before.AsSpan().SequenceEqual(fixture.Device.Peek(0, before.Length)));
-        Assert.True(await HasNameAsync(fileSystem, "logged"));
     });
 
     [Fact]
