@@ -67,7 +67,12 @@ internal sealed partial class FilePages
         lock (_latch)
         {
             wasDirty = page.IsDirty;
-            page.IsUpToDate = true;
+            if (!page.IsUpToDate)
+            {
+                page.IsUpToDate = true;
+                PublishIfReady(page);
+            }
+
             page.DirtyBlocks |= dirtyBlocks;
             ChangeDelayed(page, page.DelayedBlocks | delayedBlocks);
             page.IsLocked = false;

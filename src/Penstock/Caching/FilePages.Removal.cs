@@ -32,7 +32,8 @@ internal sealed partial class FilePages
                 return false;
             }
 
-            if (page.WasUsed && !isForced)
+            bool wasUsed = _tree.TakeUse(page.Index) || page.WasUsed;
+            if (wasUsed && !isForced)
             {
                 page.WasUsed = false;
                 return false;

@@ -52,6 +52,24 @@ internal sealed partial class FilePages
 
     private uint AllBlocks => BlocksPerPage == 32 ? uint.MaxValue : (1u << BlocksPerPage) - 1;
 
+    /// <summary>
+    /// Copies bytes of a page that is there and may be read, without a latch; false where it is not, or where that is not to be seen without one. Waits for
+    /// nothing and allocates nothing. Called in a user place: <paramref name="destination"/> may be the user's.
+    /// </summary>
+    public bool TryCopy(long index, int within, Span<byte> destination) => _tree.TryCopy(index, within, destination);
+
+    /// <summary>Takes a readahead marker off a page, which is pinned; false where somebody else did.</summary>
+    public bool TakeMarker(CachePage page)
+    {
+        lock (_latch)
+        {
+            bool isMarker = page.IsReadaheadMarker;
+            page.IsReadaheadMarker = false;
+            PublishIfReady(page);
+            return isMarker;
+        }
+    }
+
     /// <summary>The page if it is there and may be read; pinned. Waits for nothing and allocates nothing.</summary>
     public CachePage? TryPinUpToDate(long index)
     {
@@ -211,6 +229,7 @@ internal sealed partial class FilePages
         {
             page.IsLocked = false;
             page.IsUpToDate = isUpToDate;
+            PublishIfReady(page);
             waiters = isUpToDate ? page.TakeWaiters() : Detach(page);
         }
 
@@ -243,6 +262,15 @@ internal sealed partial class FilePages
     {
         await first.ConfigureAwait(false);
         await WaitWritebackAsync(page).ConfigureAwait(false);
+    }
+
+    /// <summary>Latch held: lets readers without a latch find a page of the tree, unless a reader must notice that he comes to it.</summary>
+    private void PublishIfReady(CachePage page)
+    {
+        if (page.Owner == this && page.IsUpToDate && !page.IsReadaheadMarker)
+        {
+            _tree.Publish(page.Index, page.Memory.Address);
+        }
     }
 
     /// <summary>The first and last page of a byte range. A range may reach to the end of all files.</summary>

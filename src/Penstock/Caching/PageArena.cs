@@ -6,7 +6,8 @@ namespace Penstock.Caching;
 /// </summary>
 /// <remarks>
 /// Invariants: (1) the slabs together never exceed the budget; (2) a free page has no pin and no owner; (3) the arena's latch is the lowest of
-/// all: nothing is called under it.
+/// all: nothing is called under it; (4) memory that a page has had stays mapped until the arena is abandoned, since a reader without a pin may come too
+/// late (see <see cref="PageWindow"/>): a slab that is released leaves it to the next.
 /// </remarks>
 internal sealed class PageArena
 {
@@ -15,6 +16,7 @@ internal sealed class PageArena
 
     private readonly object _latch = new();
     private readonly PageCache _cache;
+    private readonly Stack<nint> _spareMemory = new();
     private readonly SizeClass[] _classes = new SizeClass[ClassCount];
     private readonly int _slabLength;
     private long _slabBytes;
@@ -130,7 +132,7 @@ internal sealed class PageArena
         }
     }
 
-    /// <summary>Gives a slab's memory back if every page of it is free.</summary>
+    /// <summary>Leaves a slab's memory to the next slab if every page of it is free.</summary>
     public bool TryRelease(PageSlab slab)
     {
         lock (_latch)
@@ -153,7 +155,7 @@ internal sealed class PageArena
             pages.Free = kept;
             pages.HandPage = 0;
             _slabBytes -= _slabLength;
-            slab.Release();
+            _spareMemory.Push(slab.TakeMemory());
             return true;
         }
     }
@@ -165,9 +167,14 @@ internal sealed class PageArena
         {
             foreach (SizeClass pages in _classes)
             {
-                pages.Slabs.ForEach(static slab => slab.Release());
+                pages.Slabs.ForEach(static slab => PageSlab.Free(slab.TakeMemory()));
                 pages.Slabs.Clear();
                 pages.Free.Clear();
+            }
+
+            while (_spareMemory.TryPop(out nint memory))
+            {
+                PageSlab.Free(memory);
             }
         }
     }
@@ -183,7 +190,7 @@ internal sealed class PageArena
         }
 
         _slabBytes += _slabLength;
-        var slab = new PageSlab(_cache, pageSize, _slabLength);
+        var slab = new PageSlab(_cache, pageSize, _slabLength, _spareMemory.TryPop(out nint memory) ? memory : 0);
         pages.Slabs.Add(slab);
         slab.FreePages = slab.Pages.Length;
         for (int i = slab.Pages.Length - 1; i >= 0; i--)

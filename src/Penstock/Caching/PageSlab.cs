@@ -4,7 +4,7 @@ using Penstock.Memory;
 
 namespace Penstock.Caching;
 
-/// <summary>A stretch of aligned native memory that is cut into pages of one size. The unit in which the arena takes memory and gives it back.</summary>
+/// <summary>A stretch of aligned native memory that is cut into pages of one size, and may be cut anew when all of them are free.</summary>
 internal sealed unsafe class PageSlab
 {
     /// <summary>The length of a slab in bytes: 256 pages of 4 KiB, 16 of 64 KiB.</summary>
@@ -13,13 +13,20 @@ internal sealed unsafe class PageSlab
     /// <summary>What fresh pages hold where that is checked.</summary>
     private const byte Junk = 0xC5;
 
+    /// <summary>That of the largest pages.</summary>
+    private const int Alignment = 64 << 10;
+
     private readonly nint _address;
 
-    public PageSlab(PageCache cache, int pageSize, int length)
+    /// <param name="cache">Whose pages they are.</param>
+    /// <param name="pageSize">The bytes of a page.</param>
+    /// <param name="length">The bytes of the slab.</param>
+    /// <param name="memory">The memory of a slab of that length which is no more; 0: the slab gets memory of its own.</param>
+    public PageSlab(PageCache cache, int pageSize, int length, nint memory)
     {
         Cache = cache;
         PageSize = pageSize;
-        _address = (nint)NativeMemory.AlignedAlloc((nuint)length, (nuint)Math.Max(pageSize, 4096));
+        _address = memory != 0 ? memory : (nint)NativeMemory.AlignedAlloc((nuint)length, Alignment);
         Pages = new CachePage[length / pageSize];
         if (Checks.IsSupported)
         {
@@ -45,6 +52,9 @@ internal sealed unsafe class PageSlab
     /// <summary>Whether every page is free. Guarded by the arena's latch.</summary>
     public bool IsFree => FreePages == Pages.Length;
 
-    /// <summary>Gives the memory back. Every page is free, and none is in a free list.</summary>
-    public void Release() => NativeMemory.AlignedFree((void*)_address);
+    /// <summary>The memory, for the next slab. Every page is free, and none is in a free list.</summary>
+    public nint TakeMemory() => _address;
+
+    /// <summary>Gives memory of a slab back to the system.</summary>
+    public static void Free(nint memory) => NativeMemory.AlignedFree((void*)memory);
 }

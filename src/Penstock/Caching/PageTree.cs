@@ -18,16 +18,17 @@ internal enum PageTag
 
 /// <summary>
 /// The pages of one file by index: a radix tree of 64-way nodes, each with a bitmap for every tag, so that the next dirty page of a large, mostly
-/// clean file is found in a few steps. Guarded by the latch of its file.
+/// clean file is found in a few steps. Guarded by the latch of its file, but for <see cref="TryCopy"/>.
 /// </summary>
 /// <remarks>
-/// Invariants: (1) a bit in a parent's bitmap is set exactly when the child has a bit set in the same bitmap; (2) no node but the root is
-/// empty; (3) a tag is set only on a page that is present.
+/// <para>Invariants: (1) a bit in a parent's bitmap is set exactly when the child has a bit set in the same bitmap; (2) no node but the root is
+/// empty; (3) a tag is set only on a page that is present; (4) a leaf that is not empty has a window of its own for readers without the latch.</para>
+/// <para>Such a reader may go through nodes that are being changed or serve another tree by now. He comes to some window or none, and the window knows whose it is.</para>
 /// </remarks>
 internal sealed class PageTree
 {
     private const int Bits = 6;
-    private const int Fanout = 1 << Bits;
+    private const int Fanout = PageWindow.Length;
     private const int TagCount = 3;
 
     private Node? _root;
@@ -57,6 +58,34 @@ internal sealed class PageTree
         return (CachePage?)node.Slots[SlotAt(index, 0)];
     }
 
+    /// <summary>Any thread, without the latch: copies bytes of a page that was published; false where it has to be looked for under the latch.</summary>
+    public bool TryCopy(long index, int within, Span<byte> destination)
+    {
+        Node? node = Volatile.Read(ref _root);
+        int height = Volatile.Read(ref _height);
+        if (node is null || (ulong)index >> Math.Min(63, height * Bits) != 0)
+        {
+            return false;
+        }
+
+        for (int level = height - 1; level > 0; level--)
+        {
+            node = node.Slots[SlotAt(index, level)] as Node;
+            if (node is null)
+            {
+                return false;
+            }
+        }
+
+        return node.Window is { } window && window.TryCopy(this, index, within, destination);
+    }
+
+    /// <summary>Lets readers without the latch find a page that is there.</summary>
+    public void Publish(long index, nint address) => LeafOf(index).Window!.Publish(index, address);
+
+    /// <summary>Whether readers without the latch have used a page that is there, since this was last asked.</summary>
+    public bool TakeUse(long index) => LeafOf(index).Window!.TakeUse(index);
+
     /// <summary>Adds a page where there is none.</summary>
     public void Insert(long index, CachePage page)
     {
@@ -74,6 +103,11 @@ internal sealed class PageTree
         if (node.Slots[last] is not null)
         {
             throw new InvalidOperationException($"There is a page {index} already.");
+        }
+
+        if (node.Tags[(int)PageTag.Present] == 0)
+        {
+            (node.Window ??= new PageWindow()).Claim(this, index - last);
         }
 
         node.Slots[last] = page;
@@ -125,6 +159,10 @@ internal sealed class PageTree
         {
             RemoveFrom(child!, level - 1, index);
         }
+        else
+        {
+            node.Window!.Withdraw(index);
+        }
 
         for (int tag = 0; tag < TagCount; tag++)
         {
@@ -169,6 +207,17 @@ internal sealed class PageTree
         return -1;
     }
 
+    private Node LeafOf(long index)
+    {
+        Node node = _root!;
+        for (int level = _height - 1; level > 0; level--)
+        {
+            node = (Node)node.Slots[SlotAt(index, level)]!;
+        }
+
+        return node;
+    }
+
     private void GrowToHold(long index)
     {
         if (_root is null)
@@ -199,6 +248,9 @@ internal sealed class PageTree
 
         public ulong[] Tags { get; } = new ulong[TagCount];
 
+        /// <summary>Of a leaf; what a node that was one still has serves nobody.</summary>
+        public PageWindow? Window { get; set; }
+
         public static Node Rent() => s_pool.Rent();
 
         /// <summary>Returns a node that is empty.</summary>
@@ -206,6 +258,7 @@ internal sealed class PageTree
         {
             Array.Clear(node.Slots);
             Array.Clear(node.Tags);
+            node.Window?.LetGo();
             s_pool.Return(node);
         }
     }

@@ -38,19 +38,6 @@ internal sealed class PinnedPages
         }
     }
 
-    /// <summary>Copies bytes into <paramref name="destination"/>.</summary>
-    public void CopyTo(Span<byte> destination, int within)
-    {
-        for (int i = 0; !destination.IsEmpty; i++)
-        {
-            IoSegment page = _pages[i].Memory;
-            int bytes = Math.Min(page.Length - within, destination.Length);
-            page.Slice(within, bytes).Bytes.CopyTo(destination);
-            destination = destination[bytes..];
-            within = 0;
-        }
-    }
-
     /// <summary>The only page, with its pin, if there is one.</summary>
     public CachePage? TakeOnly()
     {

@@ -9,8 +9,16 @@ internal sealed class Pool<T>(Func<T> create, int capacity = 256)
     private readonly T?[] _items = new T?[capacity];
     private int _count;
 
+    /// <summary>The object that came back last: one thread that rents and returns in turn needs no latch.</summary>
+    private T? _last;
+
     public T Rent()
     {
+        if (Volatile.Read(ref _last) is { } last && ReferenceEquals(Interlocked.CompareExchange(ref _last, null, last), last))
+        {
+            return last;
+        }
+
         lock (_items)
         {
             if (_count > 0)
@@ -26,6 +34,11 @@ internal sealed class Pool<T>(Func<T> create, int capacity = 256)
 
     public void Return(T item)
     {
+        if (Volatile.Read(ref _last) is null && Interlocked.CompareExchange(ref _last, item, null) is null)
+        {
+            return;
+        }
+
         lock (_items)
         {
             if (_count < _items.Length)

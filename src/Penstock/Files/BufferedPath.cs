@@ -24,17 +24,18 @@ internal static class BufferedPath
 
         FilePages pages = inode.Pages!;
         int length = (int)Math.Min(destination.Length, size - offset);
+        long index = offset / pages.PageSize;
         int within = (int)(offset % pages.PageSize);
-        if (within + length <= pages.PageSize)
+        for (int done = 0; done < length; index++)
         {
-            if (!TryCopyOne(pages, offset / pages.PageSize, within, destination[..length]))
+            int piece = Math.Min(pages.PageSize - within, length - done);
+            if (!pages.TryCopy(index, within, destination.Slice(done, piece)))
             {
                 return false;
             }
-        }
-        else if (!TryCopyMany(pages, offset, destination[..length]))
-        {
-            return false;
+
+            done += piece;
+            within = 0;
         }
 
         bytes = length;
@@ -139,51 +140,6 @@ internal static class BufferedPath
         }
     }
 
-    private static bool TryCopyOne(FilePages pages, long index, int within, Span<byte> destination)
-    {
-        if (pages.TryPinUpToDate(index) is not { } page)
-        {
-            return false;
-        }
-
-        bool isMarker = page.IsReadaheadMarker;
-        if (!isMarker)
-        {
-            page.Memory.Slice(within, destination.Length).Bytes.CopyTo(destination);
-        }
-
-        page.Unpin();
-        return !isMarker;
-    }
-
-    private static bool TryCopyMany(FilePages pages, long offset, Span<byte> destination)
-    {
-        PinnedPages pinned = PinnedPages.Rent();
-        int wanted = CountPages(pages, offset, destination.Length);
-        for (long index = offset / pages.PageSize; pinned.Count < wanted; index++)
-        {
-            if (pinned.Count == PinnedPages.Capacity || pages.TryPinUpToDate(index) is not { } page)
-            {
-                break;
-            }
-
-            pinned.Add(page);
-            if (page.IsReadaheadMarker)
-            {
-                wanted = int.MaxValue;
-            }
-        }
-
-        bool isWhole = pinned.Count == wanted;
-        if (isWhole)
-        {
-            pinned.CopyTo(destination, (int)(offset % pages.PageSize));
-        }
-
-        pinned.Return();
-        return isWhole;
-    }
-
     private static int CountPages(FilePages pages, long offset, long length) =>
         (int)Math.Min(((offset + length - 1) / pages.PageSize) - (offset / pages.PageSize) + 1, int.MaxValue);
 
@@ -199,9 +155,8 @@ internal static class BufferedPath
             }
 
             pinned.Add(page);
-            if (page.IsReadaheadMarker)
+            if (page.IsReadaheadMarker && pages.TakeMarker(page))
             {
-                page.IsReadaheadMarker = false;
                 Readahead.Start(pages, readahead.OnMarker(pages.PageSize));
             }
         }

@@ -11,6 +11,52 @@ namespace Penstock.Files;
 /// </summary>
 internal static class BufferedWritePath
 {
+    /// <summary>The longest write that is tried at once, in bytes: for longer ones the way through costs little beside the copy.</summary>
+    private const int MaxAtOnce = 64 << 10;
+
+    /// <summary>What a write with one of these options needs is not all at hand.</summary>
+    private const IoOptions NotAtOnce = IoOptions.Direct | IoOptions.Append | IoOptions.DataSync | IoOptions.Sync;
+
+    /// <summary>
+    /// Overwrites what is cached, at once: true if that is all there is to do. Waits for nothing and allocates nothing. Called in a user place, as
+    /// <paramref name="source"/> is the user's; it is copied before the lock is taken.
+    /// </summary>
+    public static bool TryWriteCached(Inode inode, ReadOnlySpan<byte> source, long offset, IoOptions options)
+    {
+        FileSystem fileSystem = inode.FileSystem;
+        if ((options & NotAtOnce) != 0 || source.IsEmpty || source.Length > MaxAtOnce || fileSystem.ReadOnlyReason is not null
+            || fileSystem.PageCache.DirtyBytes > fileSystem.PageCache.DirtyLimit || !fileSystem.Scheduler.MayTouchUserMemory
+            || fileSystem.Scheduler.IsBroken(Rule.OptionsSnapshotOnce) || inode.ProtectsItself)
+        {
+            return false;
+        }
+
+        using StagingMemory staging = StagingMemory.Stage(source);
+        if (!inode.Lock.TryAcquireExclusive())
+        {
+            return false;
+        }
+
+        try
+        {
+            (ushort mode, FileFlags flags) = inode.ModeAndFlags;
+            if (inode.Gate.IsHeld || offset > inode.Size - source.Length || Privileges.HasModeBits(mode) || inode.MayHaveCapabilities
+                || (flags & (FileChecks.Unchangeable | FileFlags.Synchronous)) != 0)
+            {
+                return false;
+            }
+
+            FileTimes.Modified(inode);
+
+            // What is left over is written once more, with the rest: until this write has returned, nobody can tell.
+            return PageWriter.WriteReady(inode, new SegmentCursor(staging.List!), offset, source.Length) == source.Length;
+        }
+        finally
+        {
+            inode.Lock.ReleaseExclusive();
+        }
+    }
+
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<IoResult> WriteAsync(
         Inode inode, SegmentList memory, long offset, IoOptions options, ErrorCursor cursor)

@@ -3,6 +3,9 @@ namespace Penstock.Files;
 /// <summary>What a file's flags and its format forbid, judged before anything changes.</summary>
 internal static class FileChecks
 {
+    /// <summary>Files with one of these flags are not written.</summary>
+    public const FileFlags Unchangeable = FileFlags.Immutable | FileFlags.Verity | FileFlags.Encrypted;
+
     /// <exception cref="FileSystemException">ReadOnly, NotPermitted.</exception>
     public static void MayChange(Inode inode)
     {
@@ -11,7 +14,7 @@ internal static class FileChecks
             throw new FileSystemException(IoFault.ReadOnly, $"{inode}: the volume is read-only: {reason}");
         }
 
-        if ((inode.Attributes.Flags & (FileFlags.Immutable | FileFlags.Verity | FileFlags.Encrypted)) != 0)
+        if ((inode.Attributes.Flags & Unchangeable) != 0)
         {
             throw new FileSystemException(IoFault.NotPermitted, $"{inode} is immutable, sealed or encrypted");
         }

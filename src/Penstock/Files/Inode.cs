@@ -96,6 +96,9 @@ internal abstract class Inode : IPagedFile
         }
     }
 
+    /// <summary>The mode and the flags, without a copy of the rest. The inode lock is held, in any mode: they change under it only.</summary>
+    public (ushort Mode, FileFlags Flags) ModeAndFlags => (_attributes.Mode, _attributes.Flags);
+
     /// <summary>How many 512-byte units the file takes on the volume, as <c>st_blocks</c> counts.</summary>
     public abstract ulong Sectors { get; }
 
@@ -164,7 +167,11 @@ internal abstract class Inode : IPagedFile
             change(ref _attributes, argument);
         }
 
-        MarkAttributesDirty();
+        // Who stores takes the mark off before he takes the latch: if it is still there after the latch, he will see the change.
+        if (!IsAttributesDirty)
+        {
+            MarkAttributesDirty();
+        }
     }
 
     /// <summary>Notes that attributes or the stored size are to be stored by the next commit or sync of this inode.</summary>

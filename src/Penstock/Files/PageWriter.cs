@@ -19,15 +19,20 @@ internal static class PageWriter
     /// <summary>Writes data; the bytes before a fault are in the cache and part of the file. Completes at once, and allocates nothing, where it need not wait.</summary>
     public static ValueTask<IoResult> WriteAsync(Inode inode, SegmentList data, long start, long offset, long length)
     {
-        long done = inode.HasInlineData && offset + length > inode.InlineCapacity ? 0 : WriteReady(inode, data, start, offset, length);
+        long done = WriteReady(inode, new SegmentCursor(data, start), offset, length);
         return done == length
             ? new ValueTask<IoResult>(IoResult.Transferred(length))
             : WriteWaitingAsync(inode, data, start, offset, length, done);
     }
 
-    /// <summary>Writes as far as pages are cached, free to be changed, and mapped without waiting: the bytes written.</summary>
-    private static long WriteReady(Inode inode, SegmentList data, long start, long offset, long length)
+    /// <summary>As <see cref="WriteAsync"/>, as far as pages are cached, free to be changed, and mapped without waiting: the bytes written.</summary>
+    public static long WriteReady(Inode inode, SegmentCursor data, long offset, long length)
     {
+        if (inode.HasInlineData && offset + length > inode.InlineCapacity)
+        {
+            return 0;
+        }
+
         FilePages pages = inode.Pages!;
         BlockRun run = default;
         long done = 0;
@@ -48,7 +53,7 @@ internal static class PageWriter
                 break;
             }
 
-            data.CopyTo(start + done, page.Memory.Slice(within, bytes).Bytes);
+            data.CopyTo(page.Memory.Slice(within, bytes).Bytes);
             done += bytes;
             PublishSize(inode, offset + done);
             pages.EndWrite(page, blocks, delayed);

@@ -33,7 +33,8 @@ internal static class Privileges
         }
     }
 
-    private static bool HasModeBits(ushort mode) => BitsToClear(mode) != 0;
+    /// <summary>Whether a file of this mode has set-id bits to clear.</summary>
+    public static bool HasModeBits(ushort mode) => BitsToClear(mode) != 0;
 
     /// <summary>Setgid without group execute marks mandatory locking, not a privilege, and stays.</summary>
     private static int BitsToClear(ushort mode)

@@ -41,4 +41,15 @@ internal struct SegmentCursor
 
         return piece;
     }
+
+    /// <summary>Copies the next bytes to <paramref name="destination"/>, as many as that has.</summary>
+    public void CopyTo(Span<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            Span<byte> piece = Next(destination.Length).Bytes;
+            piece.CopyTo(destination);
+            destination = destination[piece.Length..];
+        }
+    }
 }

@@ -88,13 +88,7 @@ internal sealed class SegmentList : IDisposable
     /// <summary>Copies from <paramref name="start"/> bytes into the list on to <paramref name="destination"/>.</summary>
     public void CopyTo(long start, Span<byte> destination)
     {
-        var cursor = new SegmentCursor(this, start);
-        while (!destination.IsEmpty)
-        {
-            Span<byte> piece = cursor.Next(destination.Length).Bytes;
-            piece.CopyTo(destination);
-            destination = destination[piece.Length..];
-        }
+        new SegmentCursor(this, start).CopyTo(destination);
     }
 
     /// <summary>Copies <paramref name="source"/> into the list, from <paramref name="start"/> bytes on.</summary>

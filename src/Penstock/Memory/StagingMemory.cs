@@ -38,6 +38,17 @@ internal sealed unsafe class StagingMemory : IDisposable
         return staging;
     }
 
+    /// <summary>Stages memory of a user that does not move, or does and is copied here and now. The caller is in a user place.</summary>
+    public static StagingMemory Stage(ReadOnlySpan<byte> source)
+    {
+        StagingMemory staging = s_pool.Rent();
+        staging.EnsureCapacity(source.Length);
+        var segment = new IoSegment(staging._address, source.Length);
+        source.CopyTo(segment.Bytes);
+        staging.List = SegmentList.Rent([segment], isOurs: true);
+        return staging;
+    }
+
     public void Dispose()
     {
         List?.Dispose();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Penstock.Caching;
 using Penstock.Execution;
 using Penstock.Journal;
@@ -121,6 +122,63 @@ internal static partial class Scenarios
                 PageWaiter.WakeAll(woken);
             });
         }
+    }
+
+    /// <summary>One piece of memory is the page of one file, of another, and of another place in the first: each reader sees his own or none.</summary>
+    private static void WindowShowsItsOwn(Execution e)
+    {
+        byte[] memory = GC.AllocateArray<byte>(1, pinned: true);
+        nint address = Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0);
+        var window = new PageWindow();
+        (PageTree File, long Index)[] pages = [(new PageTree(), 5), (new PageTree(), 5), (null!, 69)];
+        pages[2].File = pages[0].File;
+        e.Start("cache", () =>
+        {
+            for (int i = 0; i < pages.Length; i++)
+            {
+                (PageTree file, long index) = pages[i];
+                window.Claim(file, index & -PageWindow.Length);
+                memory[0] = (byte)(i + 1);
+                window.Publish(index, address);
+                e.Step();
+                window.Withdraw(index);
+                window.LetGo();
+                memory[0] = 0;
+            }
+        });
+        for (int i = 0; i < pages.Length; i++)
+        {
+            byte own = (byte)(i + 1);
+            (PageTree file, long index) = pages[i];
+            e.Start($"reader {own}", () =>
+            {
+                byte[] read = [0];
+                bool isThere = window.TryCopy(file, index, 0, read);
+                e.Require(read[0] == (isThere ? own : 0), $"reader {own} is shown {read[0]}");
+            });
+        }
+    }
+
+    private static void WindowMarksUse(Execution e)
+    {
+        byte[] memory = GC.AllocateArray<byte>(1, pinned: true);
+        var file = new PageTree();
+        var window = new PageWindow();
+        e.Start("cache", () =>
+        {
+            for (int round = 0; round < 2; round++)
+            {
+                window.Claim(file, 64);
+                window.Publish(69, Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0));
+                e.Require(!window.TakeUse(69), "a page is used that nobody has read");
+                e.Require(window.TryCopy(file, 69, 0, new byte[1]), "a page is not found");
+                e.Require(window.TakeUse(69), "a page that was read is not used");
+                e.Require(!window.TakeUse(69), "a page stays used");
+                e.Require(window.TryCopy(file, 69, 0, new byte[1]), "a page is not found again");
+                window.Withdraw(69);
+                window.LetGo();
+            }
+        });
     }
 
     private static void CommitsReachAll(Execution e)

@@ -23,6 +23,7 @@ internal static partial class Scenarios
         "Penstock.Journal.CommitQueue",
         "Penstock.Caching.WaitList",
         "Penstock.Caching.PageWaiter",
+        "Penstock.Caching.PageWindow",
         "Penstock.Files.UserOperation`1",
     };
 
@@ -55,6 +56,8 @@ internal static partial class Scenarios
             ["wait list: one page for two"] = (["WaitList"], RoomIsFound),
             ["wait list: failure reaches all"] = (["WaitList"], RoomFails),
             ["page: locked by two"] = (["PageWaiter"], PageIsLockedByOne),
+            ["window: read while its pages change hands"] = (["PageWindow"], WindowShowsItsOwn),
+            ["window: marks what was read"] = (["PageWindow"], WindowMarksUse),
             ["user: blocks for a result"] = (["UserOperation"], UserBlocks),
             ["user: blocks, then awaits"] = (["UserOperation"], UserBlocksThenAwaits),
             ["user: awaits a result"] = (["UserOperation"], UserAwaits),

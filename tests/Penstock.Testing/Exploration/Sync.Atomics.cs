@@ -60,6 +60,8 @@ internal static partial class Sync
 
     public static void InterlockedMemoryBarrier(int site) => Enters(site);
 
+    public static void VolatileReadBarrier(int site) => Enters(site);
+
     private static T Read<T>(ref T place, int site)
     {
         Enters(site);

@@ -31,6 +31,70 @@ public sealed class PageTreeTests
         }
     }
 
+    /// <summary>Two files share little memory, which goes from one to the other all the time: who reads without the latch sees his own page, whole, or none.</summary>
+    [Fact]
+    public void Readers_without_the_latch_see_their_own_pages()
+    {
+        const int PageLength = 256;
+        const int Indexes = 200;
+        PageTree[] trees = [new(), new()];
+        using var memory = new AlignedBuffer(8 * PageLength);
+        var free = new Queue<CachePage>(Enumerable.Range(0, 8).Select(i => new CachePage(memory.Segment.Slice(i * PageLength, PageLength), null!)));
+        var cached = new Queue<(int Tree, long Index, CachePage Page)>();
+        long found = 0;
+        bool isOver = false;
+        string? strange = null;
+        Thread[] readers = [.. Enumerable.Range(0, 2).Select(tree => new Thread(() =>
+        {
+            byte[] read = new byte[PageLength];
+            for (long index = 0; !Volatile.Read(ref isOver); index = (index + 1) % Indexes)
+            {
+                if (trees[tree].TryCopy(index, 0, read))
+                {
+                    Interlocked.Increment(ref found);
+                    if (!read.All(b => b == TagOf(tree, index)))
+                    {
+                        Volatile.Write(ref strange, $"file {tree}, page {index}: {read[0]} to {read[^1]}");
+                    }
+                }
+            }
+        }))];
+        Array.ForEach(readers, static r => r.Start());
+        var random = new Random(1);
+        for (int step = 0; step < 200_000 || Volatile.Read(ref found) < 100; step++)
+        {
+            if (free.TryDequeue(out CachePage? page))
+            {
+                (int tree, long index) = (random.Next(2), random.Next(Indexes));
+                if (trees[tree].Get(index) is not null)
+                {
+                    free.Enqueue(page);
+                    continue;
+                }
+
+                page.Memory.Bytes.Fill(TagOf(tree, index));
+                trees[tree].Insert(index, page);
+                trees[tree].Publish(index, page.Memory.Address);
+                cached.Enqueue((tree, index, page));
+            }
+            else
+            {
+                (int tree, long index, CachePage taken) = cached.Dequeue();
+                trees[tree].Remove(index);
+
+                // As a page goes from hand to hand: by an atomic operation.
+                taken.Pin();
+                free.Enqueue(taken);
+            }
+        }
+
+        Volatile.Write(ref isOver, true);
+        Array.ForEach(readers, static r => r.Join());
+        Assert.Null(strange);
+    }
+
+    private static byte TagOf(int tree, long index) => (byte)(1 + (tree * 100) + (index % 100));
+
     private static void Change(
         Random random, PageTree tree, SortedDictionary<long, (CachePage Page, bool Dirty, bool Writeback)> model, long index)
     {
