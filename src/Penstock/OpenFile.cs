@@ -72,27 +72,10 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     /// <param name="offset">Where in the file to begin, in bytes.</param>
     /// <param name="options">The options of this request, in place of <see cref="Options"/>.</param>
     /// <param name="cancellationToken">Honoured until the request is submitted.</param>
-    public ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, IoOptions options, CancellationToken cancellationToken = default)
-    {
-        Exception? refused = Refuse(CanRead, offset, cancellationToken);
-        if (refused is not null)
-        {
-            return ValueTask.FromException<int>(refused);
-        }
-
-        if ((options & IoOptions.Direct) == 0 && BufferedPath.TryReadCached(Inode, buffer.Span, offset, out int bytes))
-        {
-            return new ValueTask<int>(bytes);
-        }
-
-        ValueTask<int> reading;
-        using (Calling())
-        {
-            reading = FileRequests.ReadIntAsync(this, SegmentList.Rent(buffer), offset, options);
-        }
-
-        return UserOperation<int>.Carry(reading, Scheduler, ContinuesInline(options));
-    }
+    public ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, IoOptions options, CancellationToken cancellationToken = default) =>
+        Refuse(CanRead, offset, cancellationToken) is { } refused ? ValueTask.FromException<int>(refused)
+            : (options & IoOptions.Direct) == 0 && BufferedPath.TryReadCached(Inode, buffer.Span, offset, out int bytes) ? new ValueTask<int>(bytes)
+            : BeginRead(buffer, offset, options, blocks: false);
 
     /// <summary>Reads into several buffers in turn, as one request.</summary>
     /// <inheritdoc cref="ReadAsync(Memory{byte}, long, CancellationToken)"/>
@@ -124,7 +107,13 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     /// <inheritdoc cref="ReadAsync(Memory{byte}, long, CancellationToken)"/>
     /// <param name="buffer">Where to.</param>
     /// <param name="offset">Where in the file to begin, in bytes.</param>
-    public int Read(Memory<byte> buffer, long offset) => UserOperation<int>.Wait(ReadAsync(buffer, offset));
+    public int Read(Memory<byte> buffer, long offset)
+    {
+        IoOptions options = Options;
+        return Refuse(CanRead, offset, default) is { } refused ? throw refused
+            : (options & IoOptions.Direct) == 0 && BufferedPath.TryReadCached(Inode, buffer.Span, offset, out int bytes) ? bytes
+            : UserOperation<int>.Wait(BeginRead(buffer, offset, options, blocks: (options & IoOptions.Direct) != 0));
+    }
 
     /// <summary>Writes <paramref name="buffer"/>.</summary>
     /// <param name="buffer">What to write; for direct I/O aligned to <see cref="DirectMemoryAlignment"/>.</param>
@@ -141,22 +130,11 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     /// <param name="offset">Where in the file to begin, in bytes; ignored with <see cref="IoOptions.Append"/>.</param>
     /// <param name="options">The options of this request, in place of <see cref="Options"/>.</param>
     /// <param name="cancellationToken">Honoured until the request is submitted.</param>
-    public ValueTask<int> WriteAsync(ReadOnlyMemory<byte> buffer, long offset, IoOptions options, CancellationToken cancellationToken = default)
-    {
-        Exception? refused = Refuse(CanWrite, offset, cancellationToken);
-        if (refused is not null)
-        {
-            return ValueTask.FromException<int>(refused);
-        }
-
-        ValueTask<int> writing;
-        using (Calling())
-        {
-            writing = FileRequests.WriteIntAsync(this, SegmentList.Rent(buffer), offset, options);
-        }
-
-        return UserOperation<int>.Carry(writing, Scheduler, ContinuesInline(options));
-    }
+    public ValueTask<int> WriteAsync(ReadOnlyMemory<byte> buffer, long offset, IoOptions options, CancellationToken cancellationToken = default) =>
+        Refuse(CanWrite, offset, cancellationToken) is { } refused
+            ? ValueTask.FromException<int>(refused)
+            : BufferedWritePath.TryWriteCached(Inode, buffer.Span, offset, options) ? new ValueTask<int>(buffer.Length)
+            : BeginWrite(buffer, offset, options, blocks: false);
 
     /// <summary>Writes several buffers in turn, as one request.</summary>
     /// <inheritdoc cref="WriteAsync(ReadOnlyMemory{byte}, long, CancellationToken)"/>
@@ -188,7 +166,14 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     /// <inheritdoc cref="WriteAsync(ReadOnlyMemory{byte}, long, CancellationToken)"/>
     /// <param name="buffer">What to write.</param>
     /// <param name="offset">Where in the file to begin, in bytes.</param>
-    public int Write(ReadOnlyMemory<byte> buffer, long offset) => UserOperation<int>.Wait(WriteAsync(buffer, offset));
+    public int Write(ReadOnlyMemory<byte> buffer, long offset)
+    {
+        IoOptions options = Options;
+        return Refuse(CanWrite, offset, default) is { } refused
+            ? throw refused
+            : BufferedWritePath.TryWriteCached(Inode, buffer.Span, offset, options) ? buffer.Length
+            : UserOperation<int>.Wait(BeginWrite(buffer, offset, options, blocks: (options & IoOptions.Direct) != 0));
+    }
 
     /// <summary>
     /// Completes when everything written to the file before, by anyone, is on stable storage with what is needed to read it back (fsync).
@@ -251,7 +236,30 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
 
     internal ErrorCursor ErrorCursor => _errors;
 
-    private CallerScope Calling() => CallerScope.Open(Scheduler, Inode.FileSystem.Device.ServesInCaller);
+    /// <param name="blocks">Whether the caller waits for the result and does nothing else: then its thread may do the transfer.</param>
+    private CallerScope Calling(bool blocks = false) => CallerScope.Open(Scheduler, blocks || Inode.FileSystem.Device.ServesInCaller, blocks);
+
+    private ValueTask<int> BeginRead(Memory<byte> buffer, long offset, IoOptions options, bool blocks)
+    {
+        ValueTask<int> reading;
+        using (Calling(blocks))
+        {
+            reading = FileRequests.ReadIntAsync(this, SegmentList.Rent(buffer), offset, options);
+        }
+
+        return UserOperation<int>.Carry(reading, Scheduler, ContinuesInline(options));
+    }
+
+    private ValueTask<int> BeginWrite(ReadOnlyMemory<byte> buffer, long offset, IoOptions options, bool blocks)
+    {
+        ValueTask<int> writing;
+        using (Calling(blocks))
+        {
+            writing = FileRequests.WriteIntAsync(this, SegmentList.Rent(buffer), offset, options);
+        }
+
+        return UserOperation<int>.Carry(writing, Scheduler, ContinuesInline(options));
+    }
 
     private static bool ContinuesInline(IoOptions options) => (options & IoOptions.ContinueOnReapingThread) != 0;
 

@@ -140,10 +140,21 @@ internal sealed class UringDevice : BlockDevice
         {
             _discards.Submit(request);
         }
-        else
+        else if (!request.IsTransfer || !Scheduler.TryPostToBlockedCaller(static state => TransferInCaller((DeviceRequest)state!), request))
         {
             ReaperFor(request).Submit(request);
         }
+    }
+
+    /// <summary>On the thread of a user who blocks for the request: what follows its completion is the core's code, which any place may run.</summary>
+    private static void TransferInCaller(DeviceRequest request)
+    {
+        var device = (UringDevice)request.Device!;
+        device.Scheduler.AboutToBlock();
+        IoResult result = CallerTransfer.Run(device._file, request, device.LogicalBlockSize);
+        device._latch.Observe(request.Operation, result.Fault);
+        request.Complete(result);
+        device._gate.Exit();
     }
 
     /// <summary>A loop of ours takes the transfers of its own thread; all that must not overlap itself (see there) goes to one.</summary>

@@ -2,7 +2,7 @@ namespace Penstock.Execution;
 
 /// <summary>
 /// Work that a user's thread does itself before its call returns, in place of handing it to another: the transfers of a device that needs nothing but a
-/// processor. A read of such a device then costs no change of thread.
+/// processor, and any transfer that a user blocks for. Such a request then costs no change of thread.
 /// </summary>
 /// <remarks>Invariants: (1) one thread adds and runs; (2) it takes work only while a call is open, and is empty when a call has closed, so nothing is left behind.</remarks>
 internal sealed class CallerRow
@@ -12,7 +12,25 @@ internal sealed class CallerRow
     private int _end;
     private int _openCalls;
 
-    public void Open() => _openCalls++;
+    /// <summary>Which of the open calls, counted from the outermost, blocks for its result; 0: none.</summary>
+    private int _blockingCall;
+
+    /// <summary>A call begins; <paramref name="blocks"/>: its thread has nothing to do but to wait for the result.</summary>
+    public void Open(bool blocks = false)
+    {
+        _openCalls++;
+        if (blocks)
+        {
+            _blockingCall = _openCalls;
+        }
+    }
+
+    /// <summary>
+    /// Adds work that blocks the thread, where it would only wait: the innermost call blocks. One piece at a time, so that what is asked for at once goes to the
+    /// device at once.
+    /// </summary>
+    public bool TryAddBlocking(Action<object?> work, object? state) =>
+        _openCalls != 0 && _openCalls == _blockingCall && _first == _end && TryAdd(work, state);
 
     public bool TryAdd(Action<object?> work, object? state)
     {
@@ -49,6 +67,9 @@ internal sealed class CallerRow
     public void Close()
     {
         Run();
-        _openCalls--;
+        if (_blockingCall == _openCalls--)
+        {
+            _blockingCall = 0;
+        }
     }
 }

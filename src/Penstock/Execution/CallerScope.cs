@@ -7,7 +7,11 @@ internal readonly ref struct CallerScope
 
     private CallerScope(Scheduler? scheduler) => _scheduler = scheduler;
 
-    public static CallerScope Open(Scheduler scheduler, bool isWanted) => new(isWanted && scheduler.TryOpenCallerRow() ? scheduler : null);
+    /// <param name="scheduler">The scheduler.</param>
+    /// <param name="isWanted">Whether there is work that the thread may do.</param>
+    /// <param name="blocks">Whether the thread has nothing to do but to wait for the result.</param>
+    public static CallerScope Open(Scheduler scheduler, bool isWanted, bool blocks = false) =>
+        new(isWanted && scheduler.TryOpenCallerRow(blocks) ? scheduler : null);
 
     public void Dispose() => _scheduler?.CloseCallerRow();
 }

@@ -82,10 +82,14 @@ internal abstract class Scheduler
     /// A user's call begins on the calling thread, which will itself do what is posted with <see cref="TryPostToCaller"/> until <see cref="CloseCallerRow"/>. False where
     /// it may not (a core place), or where every step is the scheduler's to order.
     /// </summary>
-    public virtual bool TryOpenCallerRow() => false;
+    /// <param name="blocks">Whether the thread has nothing to do but to wait for the result: then it may do what blocks.</param>
+    public virtual bool TryOpenCallerRow(bool blocks = false) => false;
 
     /// <summary>Leaves <paramref name="work"/> to the calling thread, a user place, to do before its user's call returns; false where there is no such call.</summary>
     public virtual bool TryPostToCaller(Action<object?> work, object? state) => false;
+
+    /// <summary>As <see cref="TryPostToCaller"/>, for work that blocks the thread; false where the call is not one that blocks for its result.</summary>
+    public virtual bool TryPostToBlockedCaller(Action<object?> work, object? state) => false;
 
     /// <summary>Does what was left to the calling thread so far. It holds no lock.</summary>
     public virtual void RunCallerRow()

@@ -85,18 +85,21 @@ internal sealed class ThreadedScheduler : Scheduler
 
     public override bool HasRow => t_row is { IsEmpty: false };
 
-    public override bool TryOpenCallerRow()
+    public override bool TryOpenCallerRow(bool blocks = false)
     {
         if (t_isCorePlace)
         {
             return false;
         }
 
-        (t_callerRow ??= new CallerRow()).Open();
+        (t_callerRow ??= new CallerRow()).Open(blocks);
         return true;
     }
 
     public override bool TryPostToCaller(Action<object?> work, object? state) => !t_isCorePlace && t_callerRow is { } row && row.TryAdd(work, state);
+
+    public override bool TryPostToBlockedCaller(Action<object?> work, object? state) =>
+        !t_isCorePlace && t_callerRow is { } row && row.TryAddBlocking(work, state);
 
     public override void RunCallerRow() => t_callerRow?.Run();
 

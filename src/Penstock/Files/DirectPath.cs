@@ -91,7 +91,7 @@ internal static class DirectPath
             }
 
             ReleaseGateEarlyIfBroken(inode, ref holdsGate);
-            ServeInCaller(device);
+            device.Scheduler.RunCallerRow();
             IoResult result = await request.Completion.ConfigureAwait(false);
             ForgetIfBroken(inode, inode.ProtectsItself ? Rule.LockingChosenOnce : Rule.None, ref holdsLock, ref holdsGate);
 
@@ -200,15 +200,6 @@ internal static class DirectPath
         }
 
         return new IoResult(bytes, result.Fault);
-    }
-
-    /// <summary>No lock is held: where nothing but this thread is needed, it may as well do the transfer now, and has no need to wait.</summary>
-    private static void ServeInCaller(BlockDevice device)
-    {
-        if (device.ServesInCaller)
-        {
-            device.Scheduler.RunCallerRow();
-        }
     }
 
     private static void ReleaseLock(Inode inode, ref bool holdsLock)

@@ -81,6 +81,57 @@ public sealed class UringDeviceTests : IDisposable
         Array.ForEach(buffers, buffer => ((IDisposable)buffer).Dispose());
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100)]
+    public async Task A_user_who_blocks_makes_the_transfer_himself(int pieces)
+    {
+        await using BlockDevice device = await DeviceOpener.OpenAsync(_file.Path, new DeviceOptions());
+        Assert.SkipUnless(device is UringDevice, device.Description);
+        int unit = Math.Max(device.LogicalBlockSize, device.MemoryAlignment);
+        using var buffer = new AlignedBuffer(pieces * 2 * unit);
+        IoSegment[] segments = [.. Enumerable.Range(0, pieces).Select(i => buffer.Segment.Slice(i * 2 * unit, unit))];
+        byte[] content = new byte[pieces * unit];
+        new Random(pieces).NextBytes(content);
+        for (int i = 0; i < pieces; i++)
+        {
+            content.AsSpan(i * unit, unit).CopyTo(segments[i].Bytes);
+        }
+
+        Assert.Equal(IoResult.Transferred(content.Length), await BlockAsync(() => device.WriteAsync(8192, segments, isThrough: pieces > 1)));
+        buffer.Memory.Span.Clear();
+        Assert.Equal(IoResult.Transferred(content.Length), await BlockAsync(() => device.ReadAsync(8192, segments)));
+        Assert.Equal(content, segments.SelectMany(s => s.Bytes.ToArray()));
+        buffer.Memory.Span.Clear();
+        Assert.Equal(IoResult.Transferred(content.Length), await device.ReadAsync(8192, segments));
+        Assert.Equal(content, segments.SelectMany(s => s.Bytes.ToArray()));
+    }
+
+    [Fact]
+    public async Task A_user_who_blocks_is_told_what_the_host_says()
+    {
+        await using UringDevice full = OpenSpecial("/dev/full");
+        Assert.Equal(IoResult.Failed(IoFault.NoSpace), await BlockAsync(() => full.WriteAsync(0, _memory.Segment)));
+        Assert.Equal(IoResult.Transferred(_memory.Length), await BlockAsync(() => full.ReadAsync(0, _memory.Segment)));
+
+        await using BlockDevice device = await DeviceOpener.OpenAsync(_file.Path, new DeviceOptions());
+        Assert.SkipUnless(device is UringDevice, device.Description);
+        using HostFile cut = _file.Open(HostOpenFlags.ReadWrite);
+        Assert.Equal(Errno.None, cut.SetLength(12288));
+        Assert.Equal(new IoResult(4096, IoFault.DeviceFailed), await BlockAsync(() => device.ReadAsync(8192, _memory.Segment.Slice(0, 8192))));
+    }
+
+    /// <summary>The request is over when the call is, on the same thread.</summary>
+    private static Task<IoResult> BlockAsync(Func<ValueTask<IoResult>> request) => Task.Run(() =>
+    {
+        Assert.True(Scheduler.Default.TryOpenCallerRow(blocks: true));
+        ValueTask<IoResult> task = request();
+        Assert.False(task.IsCompleted);
+        Scheduler.Default.CloseCallerRow();
+        Assert.True(task.IsCompleted);
+        return task.GetAwaiter().GetResult();
+    });
+
     [Fact]
     public async Task A_host_without_space_is_no_space_and_not_a_failed_device()
     {

@@ -31,6 +31,30 @@ public sealed class CallerRowTests
     }
 
     [Fact]
+    public void It_takes_what_blocks_only_from_the_innermost_call_and_one_at_a_time()
+    {
+        var row = new CallerRow();
+        int done = 0;
+        Assert.False(Add());
+        row.Open();
+        Assert.False(Add());
+        row.Open(blocks: true);
+        Assert.True(Add());
+        Assert.False(Add());
+        row.Run();
+        row.Open();
+        Assert.False(Add());
+        row.Close();
+        Assert.True(Add());
+        row.Close();
+        Assert.False(Add());
+        row.Close();
+        Assert.Equal(2, done);
+
+        bool Add() => row.TryAddBlocking(_ => done++, null);
+    }
+
+    [Fact]
     public async Task A_direct_request_of_memory_is_over_when_the_call_returns()
     {
         const int Rounds = 100;
