@@ -1,3 +1,4 @@
+using Penstock.Ext4.Attributes;
 using Penstock.Ext4.Format;
 using Penstock.Files;
 using Penstock.Journal;
@@ -9,6 +10,11 @@ namespace Penstock.Ext4;
 internal sealed partial class Ext4FileSystem
 {
     private const int DefaultExtraSize = 32;
+
+    /// <summary>A regular file that only its owner may read and write.</summary>
+    private const ushort ValueInodeMode = 0x8180;
+
+    private int WantedExtraSize => Volume.Superblock.WantExtraInodeSize is not 0 and ushort wanted ? wanted : DefaultExtraSize;
 
     /// <summary>What a new inode takes from its directory's flags (EXT4_FL_INHERITED), by its kind.</summary>
     private const InodeFlags InheritedByDirectories =
@@ -51,7 +57,7 @@ internal sealed partial class Ext4FileSystem
     }
 
     /// <summary>A number, the inode, its first block, and its attributes.</summary>
-    private int CreditsToMake => Allocation.InodeAllocator.CreditsToAllocate + 1 + Ext4Inode.CreditsForFirstBlock + Attributes.AttributeStore.CreditsToSet(Volume);
+    private int CreditsToMake => Allocation.InodeAllocator.CreditsToAllocate + 1 + Ext4Inode.CreditsForFirstBlock + AttributeStore.CreditsToSet(Volume);
 
     private void RequireMakeable(Ext4Inode parent, FileName name, NewInode what)
     {
@@ -74,14 +80,19 @@ internal sealed partial class Ext4FileSystem
     private async ValueTask<Inode> MakeAsync(Ext4Inode parent, int credits, NewInode what, Func<Handle, Ext4Inode, ValueTask> place)
     {
         Ext4Inode? made = null;
+        PreparedValue? access = null;
+        PreparedValue? inherited = null;
         try
         {
-            await ChangeAsync(credits + OrphanRegister.Credits, async handle =>
+            access = await AttributeStore.PrepareInheritedAsync(parent, AccessControlList.AccessName, what.AccessAcl).ConfigureAwait(false);
+            inherited = await AttributeStore.PrepareInheritedAsync(parent, AccessControlList.DefaultName, what.DefaultAcl).ConfigureAwait(false);
+            await ChangeAsync(credits + (3 * OrphanRegister.Credits), async handle =>
             {
                 made = await AllocateAsync(handle, parent, what).ConfigureAwait(false);
                 try
                 {
                     await FillAsync(handle, made, parent, what).ConfigureAwait(false);
+                    await SetListsAsync(handle, made, what, access, inherited).ConfigureAwait(false);
                     await place(handle, made).ConfigureAwait(false);
                     await made.StoreAsync(handle).ConfigureAwait(false);
                 }
@@ -99,6 +110,33 @@ internal sealed partial class Ext4FileSystem
             await Inodes.ReleaseAsync(made).ConfigureAwait(false);
             throw;
         }
+        finally
+        {
+            await PreparedValue.ReleaseAsync(access).ConfigureAwait(false);
+            await PreparedValue.ReleaseAsync(inherited).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Makes an inode for the value of an attribute, without contents: an orphan as yet. In a handle of its own.</summary>
+    /// <param name="user">Whose attribute it is, or a directory near by.</param>
+    /// <param name="hash">The hash of the value.</param>
+    internal async ValueTask<Ext4Inode> MakeValueInodeAsync(Ext4Inode user, uint hash)
+    {
+        Ext4Inode? made = null;
+        await ChangeAsync(Allocation.InodeAllocator.CreditsToAllocate + OrphanRegister.Credits, async handle =>
+        {
+            Allocation.AllocatedInode place = await Volume.Inodes.AllocateAsync(handle, user.Number, isDirectory: false).ConfigureAwait(false);
+            VolumeBlock tableBlock = await FindTableBlockAsync(place.Number).ConfigureAwait(false);
+            InodeRecord record = InodeRecord.Create(Volume.Superblock.InodeSize, WantedExtraSize);
+            (record.Mode, record.Uid, record.Gid, record.Generation) = (ValueInodeMode, user.Attributes.UserId, user.Attributes.GroupId, place.Generation);
+            (record.Modified, record.Born) = (Now, Now);
+            AttributeValueInode.WriteHash(record, hash);
+            StartMap(record);
+            made = new Ext4Inode(this, place.Number, record, tableBlock) { HoldsValue = true };
+            Inodes.AddNew(made);
+            await Orphans.AddAsync(handle, made).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+        return made!;
     }
 
     private async ValueTask<Ext4Inode> AllocateAsync(Handle handle, Ext4Inode parent, NewInode what)
@@ -116,9 +154,7 @@ internal sealed partial class Ext4FileSystem
 
     private InodeRecord CreateRecord(Ext4Inode parent, NewInode what)
     {
-        Superblock superblock = Volume.Superblock;
-        int wanted = superblock.WantExtraInodeSize != 0 ? superblock.WantExtraInodeSize : DefaultExtraSize;
-        InodeRecord record = InodeRecord.Create(superblock.InodeSize, wanted);
+        InodeRecord record = InodeRecord.Create(Volume.Superblock.InodeSize, WantedExtraSize);
         FileKind kind = ModeBits.ToKind(what.Mode);
         record.Mode = what.Mode;
         record.Uid = what.UserId;
@@ -180,15 +216,18 @@ internal sealed partial class Ext4FileSystem
         {
             await inode.WriteLinkAsync(handle, what.LinkTarget).ConfigureAwait(false);
         }
+    }
 
+    private static async ValueTask SetListsAsync(Handle handle, Ext4Inode inode, NewInode what, PreparedValue? access, PreparedValue? inherited)
+    {
         if (what.DefaultAcl is { } defaultAcl)
         {
-            await inode.ExtendedAttributes.SetAsync(handle, AccessControlList.DefaultName, defaultAcl).ConfigureAwait(false);
+            await inode.ExtendedAttributes.SetAsync(handle, AccessControlList.DefaultName, defaultAcl, inherited).ConfigureAwait(false);
         }
 
         if (what.AccessAcl is { } accessAcl)
         {
-            await inode.ExtendedAttributes.SetAsync(handle, AccessControlList.AccessName, accessAcl).ConfigureAwait(false);
+            await inode.ExtendedAttributes.SetAsync(handle, AccessControlList.AccessName, accessAcl, access).ConfigureAwait(false);
         }
     }
 }

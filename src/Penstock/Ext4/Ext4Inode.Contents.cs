@@ -58,24 +58,6 @@ internal sealed partial class Ext4Inode
     public override ValueTask SetAttributeAsync(FileName name, ReadOnlyMemory<byte>? value, AttributeCondition condition) =>
         ExtendedAttributes.SetAsync(name, value, condition);
 
-    /// <summary>An inode that holds an attribute's value has a user less; without any it is freed with the last reference.</summary>
-    public ValueTask DropAttributeUserAsync(Handle handle)
-    {
-        ulong users = AttributeValueInode.ReadReferenceCount(_record);
-        lock (_recordLatch)
-        {
-            AttributeValueInode.WriteReferenceCount(_record, users > 0 ? users - 1 : 0);
-        }
-
-        if (users > 1)
-        {
-            return StoreAsync(handle);
-        }
-
-        Change(static (ref InodeAttributes a) => a.Links = 0);
-        return Ext4.Orphans.AddAsync(handle, this);
-    }
-
     public override ValueTask<IReadOnlyList<FileName>> ListAttributesAsync() => ExtendedAttributes.ListAsync();
 
     public override async ValueTask<byte[]> ReadLinkAsync()

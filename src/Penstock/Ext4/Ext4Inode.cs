@@ -37,6 +37,7 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
         ExtendedAttributes = new AttributeStore(this);
         HasPages = Kind == FileKind.Regular;
         _directory = Kind == FileKind.Directory ? new Ext4Directory(this) : null;
+        HoldsValue = Is(InodeFlags.ExtendedAttributeInode);
     }
 
     private const int BytesPerSector = 512;
@@ -78,7 +79,7 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
 
     public uint Generation => _record.Generation;
 
-    bool IBlockMapOwner.IsDirectory => Kind is FileKind.Directory or FileKind.SymbolicLink;
+    bool IBlockMapOwner.HasMetadataContent => HoldsValue || Kind is FileKind.Directory or FileKind.SymbolicLink;
 
     public ReadOnlySpan<byte> BlockField => _record.BlockField;
 

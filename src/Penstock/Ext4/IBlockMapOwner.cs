@@ -16,7 +16,8 @@ internal interface IBlockMapOwner
     /// <summary>i_generation: seeds the checksums of the inode's blocks.</summary>
     uint Generation { get; }
 
-    bool IsDirectory { get; }
+    /// <summary>Whether what lies in the blocks is metadata, changed in handles: names, the target of a link, the value of an attribute.</summary>
+    bool HasMetadataContent { get; }
 
     /// <summary>i_block: 60 bytes.</summary>
     ReadOnlySpan<byte> BlockField { get; }

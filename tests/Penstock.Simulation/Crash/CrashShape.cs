@@ -15,6 +15,8 @@ internal sealed record CrashShape(string Name, VolumeKind Kind, int BlockSize, l
 
     public static CrashShape Ext4 { get; } = new("ext4, 4 KiB blocks", VolumeKind.Ext4, 4096, 16 * Mebibyte, "", 4 * Mebibyte);
 
+    public static CrashShape ValueInodes { get; } = new("ext4, ea_inode", VolumeKind.Ext4, 1024, 8 * Mebibyte, "ea_inode", Mebibyte);
+
     public static IReadOnlyList<CrashShape> All { get; } = [Ext4Small, Ext4, Ext3, NoJournal, Ext2];
 
     public static IReadOnlyList<CrashShape> Extents { get; } = [Ext4Small, Ext4, NoJournal];

@@ -31,7 +31,7 @@ internal sealed class TestMapOwner : IBlockMapOwner
         _volume = volume;
         _record = record;
         Number = new InodeNumber(number);
-        IsDirectory = isDirectory;
+        HasMetadataContent = isDirectory;
     }
 
     public InodeNumber Number { get; }
@@ -40,7 +40,7 @@ internal sealed class TestMapOwner : IBlockMapOwner
 
     public uint Generation => _record.Generation;
 
-    public bool IsDirectory { get; }
+    public bool HasMetadataContent { get; }
 
     public ReadOnlySpan<byte> BlockField => _record.BlockField;
 
@@ -72,7 +72,7 @@ internal sealed class TestMapOwner : IBlockMapOwner
     }
 
     /// <summary>The same inode on the volume opened again.</summary>
-    public TestMapOwner On(Ext4Volume volume) => new(volume, Number.Value, _record, IsDirectory) { Sectors = Sectors };
+    public TestMapOwner On(Ext4Volume volume) => new(volume, Number.Value, _record, HasMetadataContent) { Sectors = Sectors };
 
     public void AddSectors(long delta) => Sectors += delta;
 

@@ -32,7 +32,7 @@ internal sealed class FileGoal(Ext4Volume volume, IBlockMapOwner owner)
     {
         ulong sizeInBlocks = ((ulong)Math.Max(owner.Size, 0) + (uint)Geometry.BlockSize - 1) >> Geometry.LogBlockSize;
         bool isAtEnd = first + count >= sizeInBlocks;
-        bool isWholeSmallFile = !owner.IsDirectory && use == SpaceUse.Reserved && isAtEnd && owner.Size <= MaxStreamSize;
+        bool isWholeSmallFile = !owner.HasMetadataContent && use == SpaceUse.Reserved && isAtEnd && owner.Size <= MaxStreamSize;
         bool hasGoal = goal.Value != 0;
         return new AllocationRequest
         {
@@ -48,7 +48,7 @@ internal sealed class FileGoal(Ext4Volume volume, IBlockMapOwner owner)
 
     private uint WindowClusters(ulong blocks)
     {
-        ulong wanted = owner.IsDirectory
+        ulong wanted = owner.HasMetadataContent
             ? DirectoryWindowBlocks
             : Math.Clamp(BitOperations.RoundUpToPowerOf2(blocks), MinWindow >> Geometry.LogBlockSize, MaxWindow >> Geometry.LogBlockSize);
         return (uint)Math.Max(wanted >> Geometry.LogClusterRatio, 1);
@@ -63,7 +63,7 @@ internal sealed class FileGoal(Ext4Volume volume, IBlockMapOwner owner)
         const ulong Places = 8;
         BlockGroup group = Geometry.Locate(owner.Number).Group;
         ulong size = Geometry.BlocksIn(group);
-        bool staysAtStart = isSmall || owner.IsDirectory;
+        bool staysAtStart = isSmall || owner.HasMetadataContent;
         ulong offset = staysAtStart ? 0 : (size / 4) + (owner.Number.Value % Places * size / (2 * Places));
         return Geometry.FirstBlockOf(group) + (offset & ~((ulong)Geometry.ClusterRatio - 1));
     }

@@ -6,20 +6,29 @@ using Penstock.Mapping;
 
 namespace Penstock.Ext4.Attributes;
 
-/// <content>Setting and removing. A changed attribute goes into the record if it fits there, else into the block.</content>
+/// <content>Setting and removing. A changed attribute goes into the record if it fits there, else into the block; a large value into an inode of its own.</content>
 internal sealed partial class AttributeStore
 {
-    private const int BytesPerSector = 512;
+    /// <summary>A larger value (aligned) goes to an inode of its own, where the volume has that, even if the block had room for it. As Linux has it.</summary>
+    private int MaxValueInBlock =>
+        Volume.Geometry.BlockSize - AttributeEntry.LengthFor(NameOfThree) - AttributeBlockHeader.Size - AttributeEntry.TerminatorSize;
+
+    private const int NameOfThree = 3;
+
+    private bool HasValueInodes => Volume.Superblock.Has(IncompatFeatures.EaInode);
 
     /// <summary>The record, a new block with what allocating it takes, and the old block with what freeing it takes.</summary>
     public static int CreditsToSet(Ext4Volume volume) => 1 + 1 + BlockAllocator.CreditsPerGroup + 1 + volume.Blocks.CreditsToFree(1);
 
-    /// <summary>Sets or removes an attribute, in a handle of its own.</summary>
+    /// <summary>Sets or removes an attribute, in a handle of its own, after those that write a large value.</summary>
     /// <exception cref="FileSystemException">Exists, NoAttribute, NoSpace, NotSupported, ArgumentTooBig, BufferTooSmall (a name too long).</exception>
     public async ValueTask SetAsync(FileName name, ReadOnlyMemory<byte>? value, AttributeCondition condition)
     {
         StoredName stored = RequireSettable(name, value);
-        bool exists = await GetAsync(name).ConfigureAwait(false) is not null;
+        byte[]? bytes = value is null ? null : ToStored(stored, value.Value);
+        List<StoredAttribute> body = ReadBody();
+        List<StoredAttribute> block = await ReadOptionalBlockAsync().ConfigureAwait(false);
+        bool exists = (Find(body, stored) ?? Find(block, stored)) is not null;
         if (exists ? condition == AttributeCondition.MustNotExist : condition == AttributeCondition.MustExist)
         {
             throw new FileSystemException(exists ? IoFault.Exists : IoFault.NoAttribute);
@@ -30,22 +39,47 @@ internal sealed partial class AttributeStore
             return;
         }
 
-        byte[]? bytes = value is null ? null : ToStored(stored, value.Value);
-        var dropped = new List<uint>();
-        await inode.Ext4.ChangeAsync(CreditsToSet(Volume), async handle =>
+        StoredAttribute? attribute = bytes is null ? null : new StoredAttribute(stored, bytes);
+        AttributePlan? plan = Plan(body, block, stored, attribute);
+        bool liesApart = bytes is { Length: > 0 } && HasValueInodes && (plan is null || AttributeEntry.Align(bytes.Length) > MaxValueInBlock);
+        PreparedValue? prepared = liesApart ? await PreparedValue.MakeAsync(inode, bytes!).ConfigureAwait(false) : null;
+        try
         {
-            await ReplaceAsync(handle, stored, bytes, dropped).ConfigureAwait(false);
-            inode.Change(inode.FileSystem.Now, static (ref InodeAttributes a, Timestamp now) => a.ChangeTime = now);
-            await inode.StoreAsync(handle).ConfigureAwait(false);
-        }).ConfigureAwait(false);
-        await DropValueInodesAsync(dropped).ConfigureAwait(false);
+            plan = prepared is null ? plan : Plan(body, block, stored, prepared.As(stored));
+            await ChangeAsync(plan ?? throw NoRoom(), prepared).ConfigureAwait(false);
+        }
+        finally
+        {
+            await PreparedValue.ReleaseAsync(prepared).ConfigureAwait(false);
+        }
     }
 
-    /// <summary>Sets an attribute of a new inode, in the handle that makes it: <see cref="CreditsToSet"/>. The caller stores the inode.</summary>
-    public ValueTask SetAsync(Handle handle, FileName name, ReadOnlyMemory<byte> value)
+    /// <summary>
+    /// Before an inode is made: writes a list that it inherits to an inode of its own, if two such lists might not fit one block. Null otherwise.
+    /// </summary>
+    public static async ValueTask<PreparedValue?> PrepareInheritedAsync(Ext4Inode directory, FileName name, ReadOnlyMemory<byte>? list)
+    {
+        int most = ((directory.Volume.Geometry.BlockSize - AttributeBlockHeader.Size - AttributeEntry.TerminatorSize) / 2) - AttributeEntry.HeaderSize;
+        if (list is null || !directory.ExtendedAttributes.HasValueInodes || !StoredName.TryFrom(name, out StoredName stored))
+        {
+            return null;
+        }
+
+        byte[] bytes = ToStored(stored, list.Value);
+        return AttributeEntry.Align(bytes.Length) > most ? await PreparedValue.MakeAsync(directory, bytes).ConfigureAwait(false) : null;
+    }
+
+    /// <summary>
+    /// Sets an attribute of a new inode, in the handle that makes it: <see cref="CreditsToSet"/>, and <see cref="OrphanRegister.Credits"/> for a value that was
+    /// prepared. The caller stores the inode.
+    /// </summary>
+    public async ValueTask SetAsync(Handle handle, FileName name, ReadOnlyMemory<byte> value, PreparedValue? prepared)
     {
         StoredName stored = RequireSettable(name, value);
-        return ReplaceAsync(handle, stored, ToStored(stored, value), []);
+        StoredAttribute attribute = prepared?.As(stored) ?? new StoredAttribute(stored, ToStored(stored, value));
+        List<StoredAttribute> block = await ReadOptionalBlockAsync().ConfigureAwait(false);
+        AttributePlan plan = Plan(ReadBody(), block, stored, attribute) ?? throw NoRoom();
+        await ApplyAsync(handle, plan, prepared, new ValueHolders(inode)).ConfigureAwait(false);
     }
 
     /// <summary>The second part of inline data goes to blocks: its attribute is removed. The caller stores the inode.</summary>
@@ -54,25 +88,6 @@ internal sealed partial class AttributeStore
         List<StoredAttribute> body = ReadBody();
         body.RemoveAll(static a => a.Name == StoredName.InlineContents);
         WriteBody(body);
-    }
-
-    /// <summary>Gives back the block and the inodes with values, for an inode that is being deleted.</summary>
-    public async ValueTask ReleaseAllAsync()
-    {
-        List<StoredAttribute> all = await ReadAllAsync().ConfigureAwait(false);
-        bool hasBlock = inode.Record.AttributeBlock.Value != 0;
-        List<uint> dropped = [.. all.Where(static a => a.ValueInode != 0).Select(static a => a.ValueInode)];
-        if (hasBlock || dropped.Count > 0)
-        {
-            await inode.Ext4.ChangeAsync(CreditsToSet(Volume), async handle =>
-            {
-                WriteBody([]);
-                await WriteBlockAsync(handle, []).ConfigureAwait(false);
-                await inode.StoreAsync(handle).ConfigureAwait(false);
-            }).ConfigureAwait(false);
-        }
-
-        await DropValueInodesAsync(dropped).ConfigureAwait(false);
     }
 
     private StoredName RequireSettable(FileName name, ReadOnlyMemory<byte>? value)
@@ -109,60 +124,69 @@ internal sealed partial class AttributeStore
             : throw new FileSystemException(IoFault.InvalidArgument, "not a valid access control list");
     }
 
-    private async ValueTask ReplaceAsync(Handle handle, StoredName name, byte[]? value, List<uint> dropped)
+    private FileSystemException NoRoom() => new(IoFault.NoSpace, $"{inode.Number}: no room for the attribute");
+
+    /// <summary>What a change makes of the attributes: in the record if the new one fits there, else in the block. Null if it fits neither.</summary>
+    private AttributePlan? Plan(List<StoredAttribute> body, List<StoredAttribute> block, StoredName name, StoredAttribute? attribute)
     {
-        List<StoredAttribute> body = ReadBody();
-        List<StoredAttribute> block = inode.Record.AttributeBlock.Value == 0 ? [] : await ReadBlockAsync().ConfigureAwait(false);
-        bool wasInBody = Take(body, name, dropped);
-        bool wasInBlock = Take(block, name, dropped);
-        bool goesToBlock = false;
-        if (value is not null)
+        StoredAttribute? inBody = Find(body, name);
+        StoredAttribute? inBlock = Find(block, name);
+        List<StoredAttribute> newBody = [.. body.Where(a => a != inBody)];
+        List<StoredAttribute> newBlock = [.. block.Where(a => a != inBlock)];
+        bool goesToBody = false;
+        if (attribute is not null)
         {
-            var attribute = new StoredAttribute(name, value);
             int room = Math.Max(inode.Record.AttributeArea.Length - AttributeArea.InodeHeaderSize, 0);
-            if (inode.Record.ExtraSize > 0 && AttributeLayout.Fits([.. body, attribute], room, 0))
+            goesToBody = inode.Record.ExtraSize > 0 && AttributeLayout.Fits([.. newBody, attribute], room, 0);
+            (goesToBody ? newBody : newBlock).Add(attribute);
+            if (!goesToBody && !AttributeLayout.Fits(newBlock, Volume.Geometry.BlockSize, AttributeBlockHeader.Size))
             {
-                body.Add(attribute);
-                wasInBody = true;
-            }
-            else
-            {
-                block.Add(attribute);
-                goesToBlock = true;
+                return null;
             }
         }
 
-        if (goesToBlock && !AttributeLayout.Fits(block, Volume.Geometry.BlockSize, AttributeBlockHeader.Size))
-        {
-            throw new FileSystemException(IoFault.NoSpace, $"{inode.Number}: no room for the attribute");
-        }
-
-        if (wasInBlock || goesToBlock)
-        {
-            await WriteBlockAsync(handle, block).ConfigureAwait(false);
-        }
-
-        if (wasInBody)
-        {
-            WriteBody(body);
-        }
+        bool goesToBlock = attribute is not null && !goesToBody;
+        return new AttributePlan(newBody, newBlock, inBody is not null || goesToBody, inBlock is not null || goesToBlock, inBody ?? inBlock, inBlock is not null);
     }
 
-    private static bool Take(List<StoredAttribute> attributes, StoredName name, List<uint> dropped)
+    private async ValueTask ChangeAsync(AttributePlan plan, PreparedValue? prepared)
     {
-        int index = attributes.FindIndex(a => a.Name == name);
-        if (index < 0)
+        bool mayLeave = plan.ChangesBlock && inode.Record.AttributeBlock.Value != 0 && !await IsBlockOwnAsync().ConfigureAwait(false);
+        IEnumerable<StoredAttribute> staying = mayLeave ? plan.Block.Where(a => a.ValueInode != prepared?.Number) : [];
+        await WithHoldersAsync(staying.Append(plan.Removed), holders =>
         {
-            return false;
+            int credits = CreditsToSet(Volume) + holders.Count + (2 * OrphanRegister.Credits);
+            return inode.Ext4.ChangeAsync(credits, async handle =>
+            {
+                await ApplyAsync(handle, plan, prepared, holders).ConfigureAwait(false);
+                inode.Change(inode.FileSystem.Now, static (ref InodeAttributes a, Timestamp now) => a.ChangeTime = now);
+                await inode.StoreAsync(handle).ConfigureAwait(false);
+            });
+        }).ConfigureAwait(false);
+    }
+
+    private async ValueTask ApplyAsync(Handle handle, AttributePlan plan, PreparedValue? prepared, ValueHolders holders)
+    {
+        bool leavesBlock = plan.ChangesBlock && await WriteBlockAsync(handle, plan.Block, prepared, holders).ConfigureAwait(false);
+        if (plan.ChangesBody)
+        {
+            WriteBody(plan.Body);
         }
 
-        if (attributes[index].ValueInode != 0)
+        if (prepared is not null)
         {
-            dropped.Add(attributes[index].ValueInode);
+            await prepared.TakeAsync(handle).ConfigureAwait(false);
+            inode.AddSectors(prepared.Sectors);
         }
 
-        attributes.RemoveAt(index);
-        return true;
+        if (plan.Removed is { ValueInode: not 0 } removed)
+        {
+            inode.AddSectors(-holders.SectorsOf(removed));
+            if (!plan.WasInBlock || !leavesBlock)
+            {
+                await holders.DropUserAsync(handle, removed).ConfigureAwait(false);
+            }
+        }
     }
 
     private void WriteBody(List<StoredAttribute> attributes)
@@ -182,114 +206,5 @@ internal sealed partial class AttributeStore
 
         _isBodyChecked = true;
         inode.MarkAttributesDirty();
-    }
-
-    private async ValueTask WriteBlockAsync(Handle handle, List<StoredAttribute> attributes)
-    {
-        VolumeBlock old = inode.Record.AttributeBlock;
-        if (attributes.Count == 0)
-        {
-            inode.Record.AttributeBlock = default;
-            await ReleaseBlockAsync(handle, old).ConfigureAwait(false);
-            return;
-        }
-
-        MetadataBlock? own = old.Value == 0 ? null : await GetOwnBlockAsync().ConfigureAwait(false);
-        MetadataBlock block = own ?? await AllocateBlockAsync(handle).ConfigureAwait(false);
-        try
-        {
-            using (BlockEdit edit = handle.Edit(block))
-            {
-                AttributeLayout.Write(edit.Bytes, AttributeBlockHeader.Size, attributes, isBlock: true);
-                new AttributeBlockHeader(1, AttributeBlockHeader.ComputeHash(edit.Bytes)).WriteTo(edit.Bytes, block.Number, Volume.Checksum);
-            }
-
-            block.IsJudged = true;
-            inode.Record.AttributeBlock = block.Number;
-        }
-        finally
-        {
-            block.Unpin();
-        }
-
-        if (own is null)
-        {
-            await ReleaseBlockAsync(handle, old).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>The inode's block, pinned, unless others share it: then it is not to be changed.</summary>
-    private async ValueTask<MetadataBlock?> GetOwnBlockAsync()
-    {
-        MetadataBlock block = await GetBlockAsync().ConfigureAwait(false);
-        if (LittleEndian.U32(block.Bytes, AttributeBlockReferences) == 1)
-        {
-            return block;
-        }
-
-        block.Unpin();
-        return null;
-    }
-
-    private async ValueTask<MetadataBlock> AllocateBlockAsync(Handle handle)
-    {
-        InodeLocation location = Volume.Geometry.Locate(inode.Number);
-        BlockSpan span = await Volume.Blocks.AllocateAsync(
-            handle,
-            new AllocationRequest { Goal = Volume.Geometry.FirstBlockOf(location.Group), Clusters = 1, IsStream = true }).ConfigureAwait(false);
-        inode.AddSectors(SectorsPerCluster);
-        return Volume.Cache.GetNew(span.First);
-    }
-
-    /// <summary>An inode uses a block no more: with the last user it is freed.</summary>
-    private async ValueTask ReleaseBlockAsync(Handle handle, VolumeBlock number)
-    {
-        if (number.Value == 0)
-        {
-            return;
-        }
-
-        MetadataBlock block = await Volume.Cache.GetAsync(number).ConfigureAwait(false);
-        bool isLast = DropReference(handle, block);
-        block.Unpin();
-        inode.AddSectors(-SectorsPerCluster);
-        if (isLast)
-        {
-            handle.Forget(number);
-            await Volume.Blocks.FreeAsync(handle, number, 1).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Counts a user less, under the block's latch: those who share it hold different inode locks.</summary>
-    private bool DropReference(Handle handle, MetadataBlock block)
-    {
-        using BlockEdit edit = handle.Edit(block);
-        AttributeBlockHeader header = AttributeBlockHeader.Parse(edit.Bytes, block.Number, Volume.Geometry.InodeCount, Volume.Checksum);
-        if (header.ReferenceCount <= 1)
-        {
-            return true;
-        }
-
-        (header with { ReferenceCount = header.ReferenceCount - 1 }).WriteTo(edit.Bytes, block.Number, Volume.Checksum);
-        return false;
-    }
-
-    private const int AttributeBlockReferences = 4;
-
-    private long SectorsPerCluster => (long)Volume.Geometry.ClusterRatio * Volume.Geometry.BlockSize / BytesPerSector;
-
-    /// <summary>Entries that led to inodes with values are gone: those inodes count a user less, and go with the last.</summary>
-    private async ValueTask DropValueInodesAsync(List<uint> numbers)
-    {
-        foreach (uint number in numbers)
-        {
-            var holder = (Ext4Inode)await inode.FileSystem.Inodes.GetAsync(new InodeNumber(number)).ConfigureAwait(false);
-            if (holder.Is(InodeFlags.ExtendedAttributeInode))
-            {
-                await inode.Ext4.ChangeAsync(OrphanRegister.Credits, holder.DropAttributeUserAsync).ConfigureAwait(false);
-            }
-
-            await inode.FileSystem.Inodes.ReleaseAsync(holder).ConfigureAwait(false);
-        }
     }
 }

@@ -158,6 +158,9 @@ internal sealed partial class AttributeStore(Ext4Inode inode)
         }
     }
 
+    private async ValueTask<List<StoredAttribute>> ReadOptionalBlockAsync() =>
+        inode.Record.AttributeBlock.Value == 0 ? [] : await ReadBlockAsync().ConfigureAwait(false);
+
     private async ValueTask<List<StoredAttribute>> ReadBlockAsync()
     {
         MetadataBlock block = await GetBlockAsync().ConfigureAwait(false);

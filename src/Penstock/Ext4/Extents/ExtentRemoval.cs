@@ -127,10 +127,10 @@ internal sealed class ExtentRemoval(ExtentTree tree, ExtentSplice splice)
         return from < to ? new BlockSpan(new VolumeBlock(from), Math.Min(to, Geometry.BlockCount) - from) : default;
     }
 
-    /// <summary>The blocks of a directory are in the metadata cache: they must not be written there once they are somebody else's.</summary>
+    /// <summary>Such blocks are in the metadata cache: they must not be written there once they are somebody else's.</summary>
     private void ForgetMetadata(Handle handle, BlockSpan freed)
     {
-        if (tree.Owner.IsDirectory)
+        if (tree.Owner.HasMetadataContent)
         {
             for (ulong i = 0; i < freed.Count; i++)
             {

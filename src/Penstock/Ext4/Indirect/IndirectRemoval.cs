@@ -101,7 +101,7 @@ internal sealed class IndirectRemoval(IndirectTree tree)
 
     private void ForgetMetadata(Handle handle, BlockRun run)
     {
-        for (ulong i = 0; tree.Owner.IsDirectory && i < run.Count; i++)
+        for (ulong i = 0; tree.Owner.HasMetadataContent && i < run.Count; i++)
         {
             handle.Forget(run.Volume + i);
         }

@@ -140,7 +140,10 @@ internal sealed class Client(CrashWorld world, char letter)
         string what = $"setxattr {path} {name} {value?.Length.ToString(CultureInfo.InvariantCulture) ?? "none"}";
         node.Attributes.Begin(name, value);
         Begin(what);
-        bool isSet = await TryAsync(what, async () => await Volume.SetAttributeAsync(path, name, value));
+
+        // A null array would convert to an empty memory.
+        ReadOnlyMemory<byte>? memory = value is null ? default(ReadOnlyMemory<byte>?) : value.AsMemory();
+        bool isSet = await TryAsync(what, async () => await Volume.SetAttributeAsync(path, name, memory));
         node.Attributes.End(name, isSet);
         End(what, isPromise: false);
         return isSet;

@@ -11,6 +11,7 @@ internal static class NameWorkloads
         new("directory-split", "directories that grow until their blocks and their index split, and shrink again", CrashShape.All, SplitAsync),
         new("directory-moves", "directories with something in them are renamed, made and removed", CrashShape.All, MoveDirectoriesAsync),
         new("attributes", "extended attributes in the inode and in a block, shared and not", CrashShape.All, SetAttributesAsync) { RunsOutOfSpace = true },
+        new("large-values", "extended attributes in inodes of their own: set, replaced, removed, and gone with their file", [CrashShape.ValueInodes], SetLargeValuesAsync),
     ];
 
     private static async Task StormAsync(Stage stage)
@@ -189,6 +190,39 @@ internal static class NameWorkloads
                     await client.SyncAsync(file);
                 }
             }
+        }
+    });
+
+    private static Task SetLargeValuesAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        string path = client.Path("holder");
+        for (int round = 0; round < 3; round++)
+        {
+            if (await client.CreateAsync(path) is not { } file)
+            {
+                return;
+            }
+
+            await using (file)
+            {
+                await client.SyncAsync(file);
+                var there = new HashSet<string>(StringComparer.Ordinal);
+                for (int i = 0; i < 8; i++)
+                {
+                    string name = $"user.{(char)('a' + chance.Next(3))}";
+                    bool isRemoved = there.Contains(name) && chance.OneIn(4);
+                    _ = isRemoved ? there.Remove(name) : there.Add(name);
+                    var value = new byte[chance.Of(10, 300, 1100, 5000, 20000)];
+                    chance.Fill(value);
+                    await client.SetAttributeAsync(path, name, isRemoved ? null : value);
+                    if (chance.OneIn(3))
+                    {
+                        await client.SyncAsync(file);
+                    }
+                }
+            }
+
+            await client.UnlinkAsync(path);
         }
     });
 }
