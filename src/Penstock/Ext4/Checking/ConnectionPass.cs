@@ -12,11 +12,7 @@ internal sealed class ConnectionPass(CheckRun run)
     {
         if (run.Directories.Find(RootInode) is not { } root)
         {
-            if (run.Mends("directory", $"inode {RootInode}", "there is no root directory"))
-            {
-                await run.Repair!.LostAndFound.MakeRootAsync().ConfigureAwait(false);
-            }
-
+            run.Log.Problem("directory", $"inode {RootInode}", "there is no root directory");
             return;
         }
 

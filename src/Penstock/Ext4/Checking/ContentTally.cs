@@ -34,8 +34,8 @@ internal sealed class ContentTally(CheckRun run)
     /// <summary>Collects the places of a directory's blocks, if it is one.</summary>
     public List<DirectoryPlace>? Places { get; set; }
 
-    /// <summary>The resize inode owns the reserve behind the descriptors, which is the volume's own too.</summary>
-    public bool MayHoldMetadata { get; set; }
+    /// <summary>Of the blocks of the resize inode only the first is its own: the others are the volume's, and only counted.</summary>
+    public bool IsResizeInode { get; set; }
 
     /// <summary>Collects the runs, for who may change the map.</summary>
     public List<MapRun>? Runs { get; set; }
@@ -57,7 +57,7 @@ internal sealed class ContentTally(CheckRun run)
         (LastBlock, LastWritten, Clusters, Blocks) = (-1, -1, 0, 0);
         (Runs, MapBlocks, HasSharedMap, HasDropped) = (null, null, false, false);
         _seen?.Clear();
-        (IsShared, IsMisaligned, HitsMetadata, _hasLast, Places, MayHoldMetadata) = (false, false, false, false, null, false);
+        (IsShared, IsMisaligned, HitsMetadata, _hasLast, Places, IsResizeInode) = (false, false, false, false, null, false);
     }
 
     /// <summary>Adds a run of contents; it is known to lie on the volume.</summary>
@@ -81,6 +81,12 @@ internal sealed class ContentTally(CheckRun run)
 
         if (IsSilent)
         {
+            return;
+        }
+
+        if (IsResizeInode)
+        {
+            Clusters += count;
             return;
         }
 
@@ -118,6 +124,11 @@ internal sealed class ContentTally(CheckRun run)
         }
 
         Clusters++;
+        if (IsResizeInode && Clusters > 1)
+        {
+            return true;
+        }
+
         bool wasShared = IsShared;
         IsShared = false;
         Claim(volume, 1);
@@ -154,11 +165,6 @@ internal sealed class ContentTally(CheckRun run)
 
     private void Claim(ulong volume, ulong count)
     {
-        if (MayHoldMetadata && run.Metadata.Intersects(volume, count))
-        {
-            return;
-        }
-
         if (!run.Claim(volume, count))
         {
             IsShared = true;

@@ -110,19 +110,20 @@ internal sealed class DescriptorCheck(CheckRun run)
             ushort expected = run.GroupChecksum.Compute(raw, group);
             if (descriptor.Checksum != expected)
             {
-                // Refused a repair, e2fsck goes on without what only a checksum vouches for, and calls it no error by itself.
+                // Refused a repair, e2fsck takes the descriptor's word for the rest, reads the block bitmap all the same, and calls it no error by itself.
                 string found = $"bg_checksum is 0x{descriptor.Checksum:x4}, computed 0x{expected:x4}";
                 if (run.Repair is { } repair)
                 {
                     repair.MarkDescriptor(group.Value, found);
+                    descriptor.Flags &= ~GroupFlags.InodeUninit;
+                    descriptor.UnusedInodes = 0;
                 }
                 else
                 {
                     run.Log.Note(Structure, $"group {group.Value}", found);
                 }
 
-                descriptor.Flags &= ~(GroupFlags.BlockUninit | GroupFlags.InodeUninit);
-                descriptor.UnusedInodes = 0;
+                descriptor.Flags &= ~GroupFlags.BlockUninit;
             }
         }
     }

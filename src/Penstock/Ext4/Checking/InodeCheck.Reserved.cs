@@ -29,10 +29,9 @@ internal sealed partial class InodeCheck
                 await CheckPlainMapAsync().ConfigureAwait(false);
                 break;
             case ResizeInodeNumber:
-                tally.MayHoldMetadata = true;
                 if (run.Has(CompatFeatures.ResizeInode))
                 {
-                    await CheckPlainMapAsync().ConfigureAwait(false);
+                    await CheckResizeMapAsync().ConfigureAwait(false);
                 }
                 else if (record.BlockField.ContainsAnyExcept((byte)0)
                     && Mends("there is no feature resize_inode, and the resize inode has blocks"))
@@ -45,6 +44,39 @@ internal sealed partial class InodeCheck
                 await CheckInternalFileAsync().ConfigureAwait(false);
                 break;
         }
+    }
+
+    /// <summary>The map of the resize inode, whose layout has been judged: a repair makes it anew rather than mend it.</summary>
+    private async ValueTask CheckResizeMapAsync()
+    {
+        if (!record.IsRegular && record.Mode != 0)
+        {
+            isBad = run.Mends("inode", $"inode {number}", $"it is reserved, and i_mode is 0x{record.Mode:x}");
+        }
+        else if (record.Is(InodeFlags.Extents))
+        {
+            isBad = run.Mends("inode", $"inode {number}", "the resize inode has extents");
+        }
+        else if (record.Mode != 0)
+        {
+            tally.IsResizeInode = true;
+            await indirect.RunAsync(record, number).ConfigureAwait(false);
+            isBad = indirect.Faults.HasAny && run.Repair is not null && run.Mends("inode", $"inode {number}", "the resize inode leads to blocks that are not there");
+        }
+
+        if (isBad)
+        {
+            isBad = false;
+            await ResizeInodeCheck.GiveUpAsync(run, record).ConfigureAwait(false);
+            return;
+        }
+
+        if (record.Mode != 0)
+        {
+            await CheckSizeAsync().ConfigureAwait(false);
+        }
+
+        CheckBlockCount();
     }
 
     private void CheckBadBlocksFields()
@@ -107,7 +139,8 @@ internal sealed partial class InodeCheck
 
         if (!record.IsRegular && record.Mode != 0 && Mends($"it is reserved, and i_mode is 0x{record.Mode:x}"))
         {
-            record.Mode = 0;
+            record.Bytes.Clear();
+            return;
         }
 
         if (isSpecial && record.LinkCount == 0 && number >= run.Geometry.FirstInode && Mends("it is in use by the volume, and i_links_count is 0"))

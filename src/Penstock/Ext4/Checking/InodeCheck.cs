@@ -69,6 +69,12 @@ internal sealed partial class InodeCheck : IDisposable
         number = inode;
         (isBad, isChanged, isRemoved) = (false, false, false);
         record.Load(bytes.Span);
+        if (inode == RootInode && record.Mode == 0)
+        {
+            Missing(inode);
+            return;
+        }
+
         CheckChecksum();
         await CheckAsync(inode).ConfigureAwait(false);
         if (isChanged)
@@ -79,7 +85,13 @@ internal sealed partial class InodeCheck : IDisposable
 
     private async ValueTask StoreAsync()
     {
-        if (isRemoved || isBad)
+        if ((isRemoved || isBad) && number == RootInode)
+        {
+            // What cannot be the root is made anew as one.
+            record.Bytes.Clear();
+            await run.Repair!.WriteInodeAsync(number, record).ConfigureAwait(false);
+        }
+        else if (isRemoved || isBad)
         {
             await run.Repair!.RemoveInodeAsync(number, record).ConfigureAwait(false);
         }
@@ -100,7 +112,8 @@ internal sealed partial class InodeCheck : IDisposable
         bool isReserved = inode < run.Geometry.FirstInode && inode != RootInode;
         if (record.LinkCount == 0 && inode != RootInode && !isReserved)
         {
-            if (record.DeletionTime == 0 && record.Mode != 0 && Mends("it is deleted, and i_dtime is 0"))
+            bool isLost = record.DeletionTime == 0 ? record.Mode != 0 : record.DeletionTime < run.Geometry.InodeCount && run.Superblock.HasLateTimes;
+            if (isLost && Mends(record.DeletionTime == 0 ? "it is deleted, and i_dtime is 0" : $"it was part of a list of orphans, before inode {record.DeletionTime}"))
             {
                 record.DeletionTime = (uint)run.Repair!.Now.Seconds;
             }

@@ -8,6 +8,9 @@ namespace Penstock.Ext4.Checking;
 /// <summary>The journal's inode and superblock. What waits in the log is not looked at: the volume is judged as it is without it.</summary>
 internal static class JournalCheck
 {
+    private const uint CompatChecksum = 1;
+    private const uint DefaultFastBlocks = 256;
+
     public static async ValueTask RunAsync(CheckRun run)
     {
         Superblock s = run.Superblock;
@@ -27,7 +30,7 @@ internal static class JournalCheck
                 }
             }
 
-            if (s.JournalInode != 0 || s.JournalDevice != 0)
+            if (s.JournalInode != 0)
             {
                 await DropAsync(run, "superblock", "offset 1024", "there is a journal, and feature has_journal is not set").ConfigureAwait(false);
             }
@@ -55,12 +58,11 @@ internal static class JournalCheck
             return;
         }
 
-        List<DirectoryPlace> places = await new FileBlocks(run, 1).CollectAsync(inode).ConfigureAwait(false);
-        ulong? first = places.Count > 0 && places[0].Index == 0 ? places[0].Volume : null;
+        ulong? first = await FindFirstAsync(run, inode, number, blocks).ConfigureAwait(false);
         using AlignedBuffer buffer = run.Store.Allocate(1);
-        if (first is null || !run.Contains(first.Value) || !await run.Store.ReadAsync(first.Value, 1, buffer.Segment).ConfigureAwait(false))
+        if (first is null || !await run.Store.ReadAsync(first.Value, 1, buffer.Segment).ConfigureAwait(false))
         {
-            await DropAsync(run, "journal", $"inode {number}", "its first block cannot be read").ConfigureAwait(false);
+            await DropAsync(run, "journal", $"inode {number}", "its blocks are not all there").ConfigureAwait(false);
             return;
         }
 
@@ -74,12 +76,50 @@ internal static class JournalCheck
             return;
         }
 
+        if (FindStray(buffer.GetSpan()) is { } stray && run.MendsNote("journal superblock", $"block {first}", stray))
+        {
+            ClearStray(buffer.GetSpan());
+            await run.Repair!.WriteAsync(first.Value, buffer.Segment).ConfigureAwait(false);
+            return;
+        }
+
         JudgeState(run, buffer.GetSpan(), first.Value);
         bool waits = Get(buffer.GetSpan(), 0x1C) != 0;
         if (run.Repair is { } repair && (waits || run.Has(IncompatFeatures.NeedsRecovery)))
         {
             await EmptyAsync(run, repair, first.Value, blocks, waits).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>The first block of a journal that has no hole and no block that is not on the volume; else null.</summary>
+    public static async ValueTask<ulong?> FindFirstAsync(CheckRun run, InodeRecord inode, uint number, ulong blocks)
+    {
+        var tally = new ContentTally(run) { IsSilent = true };
+        tally.Start();
+        tally.Runs = [];
+        using var extents = new ExtentWalk(run, tally);
+        using var indirect = new IndirectWalk(run, tally);
+        if (inode.Is(InodeFlags.Extents))
+        {
+            await extents.RunAsync(inode, number).ConfigureAwait(false);
+        }
+        else
+        {
+            await indirect.RunAsync(inode, number).ConfigureAwait(false);
+        }
+
+        ulong next = 0;
+        foreach (Repairing.MapRun part in tally.Runs)
+        {
+            if (part.File != next)
+            {
+                break;
+            }
+
+            next = part.End;
+        }
+
+        return next >= blocks && next > 0 ? tally.Runs[0].Volume : null;
     }
 
     /// <summary>A repair has the log replayed first; what still waits after that is given up.</summary>
@@ -102,6 +142,28 @@ internal static class JournalCheck
             await journal.DropRecoveryAsync().ConfigureAwait(false);
         }
     }
+
+    /// <summary>What an empty or first-version superblock of a journal should not say; it does no harm.</summary>
+    private static string? FindStray(ReadOnlySpan<byte> block) =>
+        Get(block, 4) == JournalSuperblock.Version1 && (block[0x24..0x30].ContainsAnyExcept((byte)0) || Get(block, 0x40) != 0) ? "it is of version 1 and has features"
+        : Get(block, 0x1C) == 0 && Get(block, 0x20) != 0 ? $"s_errno is {(int)Get(block, 0x20)}"
+        : null;
+
+    private static void ClearStray(Span<byte> block)
+    {
+        BinaryPrimitives.WriteUInt32BigEndian(block[0x20..], 0);
+        if (Get(block, 4) == JournalSuperblock.Version1)
+        {
+            block[0x24..0x400].Clear();
+        }
+        else if ((Get(block, 0x28) & (uint)(JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3)) != 0)
+        {
+            BinaryPrimitives.WriteUInt32BigEndian(block[0xFC..], ComputeChecksum(block));
+        }
+    }
+
+    private static uint ComputeChecksum(ReadOnlySpan<byte> block) =>
+        Crc32C.Append(Crc32C.AppendZeros(Crc32C.Append(Crc32C.Start, block[..0xFC]), sizeof(uint)), block[0x100..0x400]);
 
     private static async ValueTask DropAsync(CheckRun run, string structure, string place, string found)
     {
@@ -149,20 +211,38 @@ internal static class JournalCheck
             return $"s_nr_users is {Get(block, 0x40)} of a journal inside a volume";
         }
 
+        return FindBadFeatures(block);
+    }
+
+    private static string? FindBadFeatures(ReadOnlySpan<byte> block)
+    {
+        const JournalFeatures AnyChecksum = JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3;
+        uint compat = Get(block, 0x24);
+
         var features = (JournalFeatures)Get(block, 0x28);
-        bool hasBoth = (features & (JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3)) == (JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3);
-        if ((features & ~JournalFeatures.Known) != 0 || hasBoth)
+        bool hasBoth = (features & AnyChecksum) == AnyChecksum || ((features & AnyChecksum) != 0 && (compat & CompatChecksum) != 0);
+        if ((features & ~JournalFeatures.Known) != 0 || Get(block, 0x2C) != 0 || hasBoth)
         {
-            return $"its features are 0x{(uint)features:x}";
+            return $"its features are 0x{compat:x}, 0x{(uint)features:x}, 0x{Get(block, 0x2C):x}";
         }
 
-        if ((features & (JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3)) == 0)
+        uint fastBlocks = Get(block, 0x54) == 0 ? DefaultFastBlocks : Get(block, 0x54);
+        if ((features & JournalFeatures.FastCommit) != 0 && fastBlocks + (ulong)JournalSuperblock.MinBlocks > Get(block, 0x10))
+        {
+            return $"s_num_fc_blocks is {Get(block, 0x54)}, of {Get(block, 0x10)} blocks";
+        }
+
+        if ((features & AnyChecksum) == 0)
         {
             return null;
         }
 
-        uint crc = Crc32C.AppendZeros(Crc32C.Append(Crc32C.Start, block[..0xFC]), 4);
-        return Get(block, 0xFC) != Crc32C.Append(crc, block[0x100..0x400]) ? "s_checksum does not match" : null;
+        if (block[0x50] != JournalSuperblock.Crc32CChecksumType)
+        {
+            return $"s_checksum_type is {block[0x50]}";
+        }
+
+        return Get(block, 0xFC) != ComputeChecksum(block) ? "s_checksum does not match" : null;
     }
 
     private static uint Get(ReadOnlySpan<byte> block, int offset) => BinaryPrimitives.ReadUInt32BigEndian(block[offset..]);

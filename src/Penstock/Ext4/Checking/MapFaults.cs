@@ -20,11 +20,16 @@ internal sealed class MapFaults(CheckRun run, ContentTally tally)
     public void Report(string structure, string place, string found)
     {
         HasAny = true;
+        if (tally.IsSilent)
+        {
+            return;
+        }
+
         if (run.Repair is null)
         {
             run.Log.Problem(structure, place, found);
         }
-        else if (!tally.IsSilent && Kept.Count < MostKept)
+        else if (Kept.Count < MostKept)
         {
             Kept.Add((structure, place, found));
         }

@@ -18,6 +18,11 @@ internal static class OrphanCheck
                 run.Log.Problem("superblock", "offset 1024", "feature orphan_present is set, and orphan_file is not");
             }
 
+            if (await FindStrayAsync(run).ConfigureAwait(false) is { } stray)
+            {
+                run.Log.Problem("superblock", "offset 1024", stray);
+            }
+
             return;
         }
 
@@ -40,6 +45,16 @@ internal static class OrphanCheck
         {
             run.Log.Problem("orphan file", $"inode {number}", "it has inodes, and feature orphan_present is not set");
         }
+    }
+
+    /// <summary>What is wrong where the superblock names an orphan file without having the feature: nothing, if that inode is free.</summary>
+    public static async ValueTask<string?> FindStrayAsync(CheckRun run)
+    {
+        uint number = run.Superblock.OrphanFileInode;
+        using var peek = new InodePeek(run);
+        InodeRecord? inode = number != 0 && number <= run.Geometry.InodeCount ? await peek.ReadAsync(number).ConfigureAwait(false) : null;
+        return inode is not null && (inode.LinkCount != 0 || inode.GetAllocatedBytes(run.BlockSize) != 0)
+            ? $"s_orphan_file_inum is {number}, which is in use, and feature orphan_file is not set" : null;
     }
 
     private static async ValueTask<bool> CheckBlocksAsync(CheckRun run, uint number, InodeRecord inode)

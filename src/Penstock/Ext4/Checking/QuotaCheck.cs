@@ -11,11 +11,13 @@ internal sealed class QuotaCheck(CheckRun run)
     private const int EntriesHeader = 16;
 
     private readonly HashSet<uint> _seen = [];
+    private readonly HashSet<(uint Block, int Level)> _walked = [];
     private readonly Dictionary<uint, QuotaEntry> _before = [];
     private bool _isWrong;
     private List<DirectoryPlace> _places = [];
     private IReadOnlyDictionary<uint, (ulong Inodes, ulong Bytes)> _counted = null!;
     private uint _inode;
+    private ulong _size;
     private uint _blocks;
     private int _wrong;
 
@@ -73,10 +75,11 @@ internal sealed class QuotaCheck(CheckRun run)
         }
 
         _seen.Clear();
+        _walked.Clear();
         _before.Clear();
         _isWrong = false;
         (_inode, _wrong, _counted) = (number, 0, run.Quotas!.Of(kind));
-        _blocks = (uint)Math.Min(inode.Size / QuotaFile.BlockSize, uint.MaxValue);
+        _size = inode.Size;
         _places = await new FileBlocks(run, MostBlocks).CollectAsync(inode).ConfigureAwait(false);
         await CheckContentsAsync(kind).ConfigureAwait(false);
         if (_isWrong && run.Repair is { } repair)
@@ -88,13 +91,14 @@ internal sealed class QuotaCheck(CheckRun run)
     private async ValueTask CheckContentsAsync(QuotaKind kind)
     {
         byte[]? header = await ReadAsync(0).ConfigureAwait(false);
-        if (header is null || U32(header, 0) != QuotaFile.MagicOf(kind) || U32(header, 4) != QuotaFile.Version)
+        if (header is null || FindFault(header, kind) is not null)
         {
-            Tell($"inode {_inode}", "its header is damaged");
+            Tell($"inode {_inode}", header is null ? "its header cannot be read" : FindFault(header, kind)!);
             return;
         }
 
-        await WalkAsync(QuotaFile.RootBlock, 0, 0).ConfigureAwait(false);
+        _blocks = U32(header, QuotaFile.BlocksOffset);
+        await WalkAsync(QuotaFile.RootBlock, 0).ConfigureAwait(false);
         foreach ((uint id, (ulong inodes, ulong bytes)) in _counted)
         {
             if (!_seen.Contains(id) && (inodes, bytes) != (0, 0) && _wrong++ == 0)
@@ -104,14 +108,30 @@ internal sealed class QuotaCheck(CheckRun run)
         }
     }
 
+    private string? FindFault(ReadOnlySpan<byte> header, QuotaKind kind)
+    {
+        uint blocks = U32(header, QuotaFile.BlocksOffset);
+        (uint freeBlock, uint freeEntry) = (U32(header, QuotaFile.FreeBlockOffset), U32(header, QuotaFile.FreeEntryOffset));
+        return U32(header, 0) != QuotaFile.MagicOf(kind) || U32(header, 4) != QuotaFile.Version ? "its header is damaged"
+            : _size > 1UL << 31 || blocks > (_size + QuotaFile.BlockSize - 1) / QuotaFile.BlockSize ? $"dqi_blocks is {blocks}, and i_size {_size}"
+            : freeBlock >= blocks || freeEntry >= blocks ? $"dqi_free_blk is {freeBlock} and dqi_free_entry {freeEntry}, of {blocks} blocks"
+            : null;
+    }
+
     private void Tell(string place, string found)
     {
         _isWrong = true;
         run.Mends("quota file", place, found);
     }
 
-    private async ValueTask WalkAsync(uint block, int level, uint prefix)
+    /// <summary>Each block is looked at once on each level, however many lead to it.</summary>
+    private async ValueTask WalkAsync(uint block, int level)
     {
+        if (!_walked.Add((block, level)))
+        {
+            return;
+        }
+
         if (await ReadAsync(block).ConfigureAwait(false) is not { } node)
         {
             Tell($"inode {_inode}, quota block {block}", "it cannot be read");
@@ -121,39 +141,39 @@ internal sealed class QuotaCheck(CheckRun run)
         for (int i = 0; i < 256 && _wrong < 1000; i++)
         {
             uint child = U32(node, i * 4);
-            uint id = (prefix << 8) | (uint)i;
             if (child == 0)
             {
                 continue;
             }
 
-            if (child < QuotaFile.RootBlock + 1 || child >= _blocks)
+            if (child >= _blocks)
             {
                 _wrong++;
                 Tell($"inode {_inode}, quota block {block}", $"it leads to block {child}");
             }
             else if (level + 1 < QuotaFile.Depth)
             {
-                await WalkAsync(child, level + 1, id).ConfigureAwait(false);
+                await WalkAsync(child, level + 1).ConfigureAwait(false);
             }
-            else if (await ReadAsync(child).ConfigureAwait(false) is { } entries)
+            else if (_walked.Add((child, QuotaFile.Depth)) && await ReadAsync(child).ConfigureAwait(false) is { } entries)
             {
-                Judge(entries, id);
+                Judge(entries);
             }
         }
     }
 
-    private void Judge(ReadOnlySpan<byte> block, uint id)
+    private void Judge(ReadOnlySpan<byte> block)
     {
         for (int offset = EntriesHeader; offset + QuotaEntry.Size <= block.Length; offset += QuotaEntry.Size)
         {
             ReadOnlySpan<byte> raw = block.Slice(offset, QuotaEntry.Size);
-            if (U32(raw, 0) != id || !raw.ContainsAnyExcept((byte)0))
+            if (!raw.ContainsAnyExcept((byte)0))
             {
                 continue;
             }
 
             QuotaEntry entry = QuotaEntry.Read(raw);
+            uint id = entry.Id;
             (ulong inodes, ulong bytes) = _counted.GetValueOrDefault(id);
             _seen.Add(id);
             _before[id] = entry;
@@ -162,8 +182,6 @@ internal sealed class QuotaCheck(CheckRun run)
                 Tell(
                     $"inode {_inode}", $"id {id} has {entry.Inodes} inodes and {entry.Bytes} bytes, expected {inodes} and {bytes}");
             }
-
-            return;
         }
     }
 

@@ -15,7 +15,9 @@ internal static class SuperblockCheck
         ulong available = (ulong)run.Store.Device.Length / (uint)run.BlockSize;
         if (s.BlockCount > available)
         {
+            // Who repairs would write beyond the end, or give up what is there, on another disk.
             Report(run, $"s_blocks_count is {s.BlockCount}, but the device holds {available} blocks");
+            isSound &= run.Repair is null;
         }
 
         CheckFeatures(run, s);

@@ -40,6 +40,23 @@ internal static class SuperblockSearch
         return null;
     }
 
+    /// <summary>
+    /// The primary superblock where it counts its inodes wrongly and is acceptable otherwise, with their number put right: for a volume without a backup
+    /// that can be found.
+    /// </summary>
+    public static async ValueTask<(Superblock Found, string Fault)?> ReadMiscountedAsync(Devices.BlockDevice device)
+    {
+        if (await ReadAsync(device, Superblock.VolumeOffset).ConfigureAwait(false) is not { } primary || FindFault(primary, requireChecksum: true) is not { } fault
+            || primary.InodesPerGroup == 0 || primary.BlocksPerGroup == 0 || primary.FirstDataBlock >= primary.BlockCount)
+        {
+            return null;
+        }
+
+        ulong inodes = (((primary.BlockCount - primary.FirstDataBlock - 1) / primary.BlocksPerGroup) + 1) * primary.InodesPerGroup;
+        primary.InodeCount = (uint)Math.Min(inodes, uint.MaxValue);
+        return FindFault(primary, requireChecksum: false) is null ? (primary, fault) : null;
+    }
+
     /// <summary>The first backup that is acceptable, and its block.</summary>
     public static async ValueTask<(Superblock Found, VolumeBlock Block)?> ReadBackupAsync(Devices.BlockDevice device)
     {

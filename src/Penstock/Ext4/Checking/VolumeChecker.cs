@@ -22,7 +22,7 @@ internal static class VolumeChecker
         }
 
         var summary = new SummaryPass(run);
-        if (SuperblockCheck.Run(run))
+        if (SuperblockCheck.Run(run) && await MmpCheck.RunAsync(run).ConfigureAwait(false))
         {
             await RunPassesAsync(run, summary, cancellationToken).ConfigureAwait(false);
         }
@@ -47,7 +47,8 @@ internal static class VolumeChecker
     {
         var log = new ProblemLog(0);
         CheckRun? run = await OpenAsync(device, options, log, repair).ConfigureAwait(false);
-        if (run is not null && !repair.HasChanged && SuperblockCheck.Run(run) && !repair.HasChanged)
+        if (run is not null && !repair.HasChanged && SuperblockCheck.Run(run) && !repair.HasChanged
+            && await MmpCheck.RunAsync(run).ConfigureAwait(false) && !repair.HasChanged)
         {
             await RunPassesAsync(run, new SummaryPass(run), cancellationToken).ConfigureAwait(false);
         }
@@ -60,11 +61,11 @@ internal static class VolumeChecker
         Func<ValueTask>[] passes =
         [
             () => new DescriptorCheck(run).RunAsync(),
-            () => JournalCheck.RunAsync(run),
-            () => RepairOrphansAsync(run),
+            () => CheckInternalInodesAsync(run),
             () => QuotaCheck.StartAsync(run),
             () => new InodePass(run).RunAsync(),
             () => CheckSharedAsync(run),
+            () => MakeRootAsync(run),
             () => new DirectoryPass(run).RunAsync(),
             () => new ConnectionPass(run).RunAsync(),
             () => new LinkPass(run).RunAsync(),
@@ -72,6 +73,7 @@ internal static class VolumeChecker
             () => OrphanCheck.RunAsync(run),
             () => new QuotaCheck(run).RunAsync(),
             () => MakeJournalAsync(run),
+            () => MakeResizeInodeAsync(run),
         ];
         foreach (Func<ValueTask> pass in passes)
         {
@@ -84,9 +86,21 @@ internal static class VolumeChecker
         }
     }
 
-    private static async ValueTask RepairOrphansAsync(CheckRun run)
+    /// <summary>What is judged before all other inodes; a table of them that is lost gets another place first.</summary>
+    private static async ValueTask CheckInternalInodesAsync(CheckRun run)
     {
-        if (run.Repair is { } repair)
+        if (run.Repair is { } lost && lost.IsTableLost(0))
+        {
+            return;
+        }
+
+        await JournalCheck.RunAsync(run).ConfigureAwait(false);
+        if (run.Repair is not { HasChanged: true })
+        {
+            await ResizeInodeCheck.RunAsync(run).ConfigureAwait(false);
+        }
+
+        if (run.Repair is { HasChanged: false } repair)
         {
             await new OrphanListRepair(run, repair).RunAsync().ConfigureAwait(false);
             await new OrphanFileRepair(run, repair).RunAsync().ConfigureAwait(false);
@@ -109,8 +123,21 @@ internal static class VolumeChecker
         }
     }
 
+    /// <summary>The root comes before the directories: what leads to it would be found to lead nowhere.</summary>
+    private static async ValueTask MakeRootAsync(CheckRun run)
+    {
+        if (run.Repair is { } repair && run.Directories.Find(LostAndFound.RootInode) is null)
+        {
+            repair.Note("directory", $"inode {LostAndFound.RootInode}", "there is no root directory");
+            await repair.LostAndFound.MakeRootAsync().ConfigureAwait(false);
+        }
+    }
+
     private static ValueTask MakeJournalAsync(CheckRun run) =>
         run.Repair is { State.HasLostJournal: true } repair ? new JournalRepair(run, repair).MakeAsync() : ValueTask.CompletedTask;
+
+    private static ValueTask MakeResizeInodeAsync(CheckRun run) =>
+        run.Repair is { State.NeedsResizeInode: true } repair ? ResizeInodeRepair.RunAsync(run, repair) : ValueTask.CompletedTask;
 
     /// <summary>The volume as its primary superblock and descriptors tell it, or else a backup; null if it cannot be checked.</summary>
     private static async ValueTask<CheckRun?> OpenAsync(BlockDevice device, CheckOptions options, ProblemLog log, Repair? repair)
@@ -133,12 +160,34 @@ internal static class VolumeChecker
         }
 
         CheckRun? backup = await OpenBackupAsync(device, options, log, repair).ConfigureAwait(false);
-        if (backup is not null && repair is not null)
+        if (backup is null)
+        {
+            return await OpenMiscountedAsync(device, options, log, repair).ConfigureAwait(false);
+        }
+
+        if (repair is not null)
         {
             await repair.RestorePrimaryAsync().ConfigureAwait(false);
         }
 
         return backup;
+    }
+
+    private static async ValueTask<CheckRun?> OpenMiscountedAsync(BlockDevice device, CheckOptions options, ProblemLog log, Repair? repair)
+    {
+        if (await SuperblockSearch.ReadMiscountedAsync(device).ConfigureAwait(false) is not var (found, fault))
+        {
+            return null;
+        }
+
+        CheckRun run = Create(device, options, log, found, null, repair);
+        if (run.Mends("superblock", "offset 1024", fault))
+        {
+            await repair!.WriteSuperblockAsync().ConfigureAwait(false);
+        }
+
+        await new DescriptorCheck(run).ReadAsync().ConfigureAwait(false);
+        return run;
     }
 
     /// <summary>Takes a backup's descriptors if they are better; else those of the volume stay, and what they say wrongly is repaired one by one.</summary>

@@ -84,7 +84,8 @@ internal struct GroupDescriptor
         Require(!checksum.IsUsed || parsed.Checksum == expected, group, "bg_checksum", $"0x{parsed.Checksum:x4}, computed 0x{expected:x4}");
         Require(geometry.Contains(parsed.BlockBitmap), group, "bg_block_bitmap", $"{parsed.BlockBitmap.Value}");
         Require(geometry.Contains(parsed.InodeBitmap), group, "bg_inode_bitmap", $"{parsed.InodeBitmap.Value}");
-        Require(geometry.Contains(parsed.InodeTable, geometry.InodeTableBlocks), group, "bg_inode_table", $"{parsed.InodeTable.Value}");
+        bool hasTable = parsed.InodeTable.Value > geometry.SuperblockBlock.Value && geometry.Contains(parsed.InodeTable, geometry.InodeTableBlocks);
+        Require(hasTable, group, "bg_inode_table", $"{parsed.InodeTable.Value}");
         parsed.CheckCounts(group, geometry);
         return parsed;
     }

@@ -14,6 +14,8 @@ internal static class OrphanBlock
 
     public static int SlotCount(int blockSize) => (blockSize - TailSize) / sizeof(uint);
 
+    public static bool HasMagic(ReadOnlySpan<byte> block) => U32(block[^TailSize..], 0) == Magic;
+
     public static uint ReadSlot(ReadOnlySpan<byte> block, int slot) => U32(block, slot * sizeof(uint));
 
     public static void WriteSlot(Span<byte> block, int slot, uint inode) => U32(block, slot * sizeof(uint), inode);

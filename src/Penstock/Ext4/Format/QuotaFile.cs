@@ -18,6 +18,10 @@ internal static class QuotaFile
     /// <summary>The tree's first block, after the header's.</summary>
     public const uint RootBlock = 1;
 
+    public const int BlocksOffset = 0x14; // dqi_blocks
+    public const int FreeBlockOffset = 0x18; // dqi_free_blk
+    public const int FreeEntryOffset = 0x1C; // dqi_free_entry
+
     private const int EntriesHeaderSize = 16;
     private const int PointerSize = 4;
 
@@ -36,9 +40,9 @@ internal static class QuotaFile
         U32(file, 0x08, DefaultGraceSeconds); // dqi_bgrace
         U32(file, 0x0C, DefaultGraceSeconds); // dqi_igrace
         U32(file, 0x10, 0); // dqi_flags
-        U32(file, 0x14, BlockCount); // dqi_blocks
-        U32(file, 0x18, 0); // dqi_free_blk
-        U32(file, 0x1C, EntriesBlock); // dqi_free_entry
+        U32(file, BlocksOffset, BlockCount);
+        U32(file, FreeBlockOffset, 0);
+        U32(file, FreeEntryOffset, EntriesBlock);
         for (uint level = 0; level < Depth; level++)
         {
             int index = (byte)(entry.Id >> (int)(8 * (Depth - 1 - level)));

@@ -67,6 +67,13 @@ internal sealed partial class Superblock
         raw.CopyTo(destination);
     }
 
+    /// <summary>
+    /// Whether the volume's own times are later than its number of inodes, in seconds since 1970: an i_dtime below that is the number of an inode then.
+    /// </summary>
+    public bool HasLateTimes => IsLate(U32(raw, 0x2C)) && IsLate(U32(raw, 0x30)) && IsLate(U32(raw, 0x108)); // s_mtime, s_wtime, s_mkfs_time
+
+    private bool IsLate(uint time) => time == 0 || time >= InodeCount;
+
     public bool HasMetadataChecksums => Has(ReadOnlyCompatFeatures.MetadataCsum);
 
     public bool IsChecksumRight => !HasMetadataChecksums || Checksum == ComputeChecksum();

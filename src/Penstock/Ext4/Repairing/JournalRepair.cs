@@ -131,10 +131,11 @@ internal sealed class JournalRepair(CheckRun run, Repair repair)
         inode.Flags = ExtentWalk.IsHeader(inode.BlockField) ? InodeFlags.Extents : InodeFlags.None;
         (inode.Mode, inode.LinkCount) = (Mode, 1);
         inode.Size = ((ulong)U32(s.JournalBackup, InodeRecord.BlockFieldSize) << 32) | U32(s.JournalBackup, InodeRecord.BlockFieldSize + sizeof(uint));
-        List<DirectoryPlace> places = await new FileBlocks(run, 1).CollectAsync(inode).ConfigureAwait(false);
+        ulong blocks = inode.Size / (ulong)run.BlockSize;
+        ulong? first = await JournalCheck.FindFirstAsync(run, inode, FirstJournal.Number, blocks).ConfigureAwait(false);
         using AlignedBuffer block = run.Store.Allocate(1);
-        bool isJournal = places.Count > 0 && places[0].Index == 0 && await run.Store.ReadAsync(places[0].Volume, 1, block.Segment).ConfigureAwait(false)
-            && JournalCheck.FindFault(block.GetSpan(), run.BlockSize, inode.Size / (ulong)run.BlockSize) is null;
+        bool isJournal = first is not null && await run.Store.ReadAsync(first.Value, 1, block.Segment).ConfigureAwait(false)
+            && JournalCheck.FindFault(block.GetSpan(), run.BlockSize, blocks) is null;
         if (!isJournal)
         {
             return false;

@@ -11,7 +11,7 @@ namespace Penstock.Ext4.Repairing;
 /// <summary>The directory for what has lost its name, and the root, made where they are missing. Used by one activity.</summary>
 internal sealed class LostAndFound(CheckRun run, Repair repair)
 {
-    private const uint RootInode = 2;
+    public const uint RootInode = 2;
     private const ushort RootMode = 0x41ED; // drwxr-xr-x
     private const ushort LostMode = 0x41C0; // drwx------
 

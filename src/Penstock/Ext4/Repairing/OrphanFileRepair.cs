@@ -5,7 +5,7 @@ using Penstock.Memory;
 
 namespace Penstock.Ext4.Repairing;
 
-/// <summary>The orphan file: the orphans that it names are ended, and it is empty then. One that is damaged is given up with its feature.</summary>
+/// <summary>The orphan file: the orphans that it names are ended, and it is empty then. One that is damaged is given up with its feature, and stays as a file.</summary>
 internal sealed class OrphanFileRepair(CheckRun run, Repair repair)
 {
     private const int MostBlocks = 65536;
@@ -22,6 +22,13 @@ internal sealed class OrphanFileRepair(CheckRun run, Repair repair)
                 await ClearPresentAsync().ConfigureAwait(false);
             }
 
+            if (await OrphanCheck.FindStrayAsync(run).ConfigureAwait(false) is { } stray)
+            {
+                repair.Note("superblock", "offset 1024", stray);
+                s.OrphanFileInode = 0;
+                await repair.WriteSuperblockAsync().ConfigureAwait(false);
+            }
+
             return;
         }
 
@@ -31,15 +38,16 @@ internal sealed class OrphanFileRepair(CheckRun run, Repair repair)
         InodeRecord? inode = isPossible ? await peek.ReadAsync(number).ConfigureAwait(false) : null;
         if (inode is null || !inode.IsRegular || inode.LinkCount == 0)
         {
-            await GiveUpAsync(number, null).ConfigureAwait(false);
+            await GiveUpAsync(number).ConfigureAwait(false);
             return;
         }
 
         InodeRecord own = inode.Clone();
         List<DirectoryPlace> places = await new FileBlocks(run, MostBlocks).CollectAsync(own).ConfigureAwait(false);
-        if ((ulong)places.Count < Math.Min(own.Size / (ulong)run.BlockSize, MostBlocks) || own.Size > (ulong)MostBlocks * (ulong)run.BlockSize)
+        bool isWhole = (ulong)places.Count >= Math.Min(own.Size / (ulong)run.BlockSize, MostBlocks) && own.Size <= (ulong)MostBlocks * (ulong)run.BlockSize;
+        if (!isWhole || !await LooksLikeOneAsync(places).ConfigureAwait(false))
         {
-            await GiveUpAsync(number, own).ConfigureAwait(false);
+            await GiveUpAsync(number).ConfigureAwait(false);
             return;
         }
 
@@ -49,6 +57,21 @@ internal sealed class OrphanFileRepair(CheckRun run, Repair repair)
             repair.Note("superblock", "offset 1024", "feature orphan_present is set");
             await ClearPresentAsync().ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Whether any block is one of an orphan file: else the superblock leads to somebody's own file, which must not be overwritten.</summary>
+    private async ValueTask<bool> LooksLikeOneAsync(List<DirectoryPlace> places)
+    {
+        using AlignedBuffer block = run.Store.Allocate(1);
+        foreach (DirectoryPlace place in places)
+        {
+            if (await run.Store.ReadAsync(place.Volume, 1, block.Segment).ConfigureAwait(false) && OrphanBlock.HasMagic(block.GetSpan()))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private async ValueTask EmptyAsync(uint number, InodeRecord file, List<DirectoryPlace> places)
@@ -97,7 +120,8 @@ internal sealed class OrphanFileRepair(CheckRun run, Repair repair)
         }
     }
 
-    private async ValueTask GiveUpAsync(uint number, InodeRecord? inode)
+    /// <summary>Goes on without the feature. The file stays: where it has no name it will be found, for it may be somebody's own.</summary>
+    private async ValueTask GiveUpAsync(uint number)
     {
         repair.Note(Structure, $"inode {number}", "it is no sound file");
         FeatureSet features = run.Superblock.Features;
@@ -108,10 +132,6 @@ internal sealed class OrphanFileRepair(CheckRun run, Repair repair)
         };
         run.Superblock.OrphanFileInode = 0;
         await repair.WriteSuperblockAsync().ConfigureAwait(false);
-        if (inode is not null)
-        {
-            await repair.RemoveInodeAsync(number, inode).ConfigureAwait(false);
-        }
     }
 
     private async ValueTask ClearPresentAsync()

@@ -74,11 +74,17 @@ internal sealed class Repair(RepairLog log, RepairState state, HeldWritesDevice 
         return _run.Checksum.SeedOf(new InodeNumber(number), inode?.Generation ?? 0);
     }
 
-    /// <summary>Writes an inode with its checksum.</summary>
+    /// <summary>Writes an inode with its checksum; where its table is lost there is nothing to write to.</summary>
     public async ValueTask WriteInodeAsync(uint number, InodeRecord record)
     {
         InodeLocation location = _run.Geometry.Locate(new InodeNumber(number));
-        ulong block = _run.Descriptors[location.Group.Value].InodeTable.Value + location.TableBlock;
+        ulong table = _run.Descriptors[location.Group.Value].InodeTable.Value;
+        if (!_run.Contains(table, _run.Geometry.InodeTableBlocks))
+        {
+            return;
+        }
+
+        ulong block = table + location.TableBlock;
         using AlignedBuffer buffer = _run.Store.Allocate(1);
         await _run.Store.ReadAsync(block, 1, buffer.Segment).ConfigureAwait(false);
         record.WriteTo(buffer.GetSpan().Slice(location.OffsetInBlock, _run.Geometry.InodeSize), new InodeNumber(number), _run.Checksum);

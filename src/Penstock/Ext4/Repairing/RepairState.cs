@@ -6,6 +6,9 @@ internal sealed class RepairState
     /// <summary>Whether a journal was given up, and is to be made anew at the end.</summary>
     public bool HasLostJournal { get; set; }
 
+    /// <summary>Whether the resize inode was given up, and is to be made anew at the end.</summary>
+    public bool NeedsResizeInode { get; set; }
+
     /// <summary>Whether a log waits, and is to be replayed before anything else is looked at.</summary>
     public bool NeedsReplay { get; set; }
 
