@@ -41,6 +41,12 @@ internal sealed class NodeTable
     public ulong ToNode(InodeNumber number) =>
         number.Value == _rootNumber ? RootNode : number.Value == RootNode ? _rootNumber : number.Value;
 
+    /// <summary>The number of the inode that the kernel names so, whether it is known here or not.</summary>
+    public InodeNumber ToNumber(ulong node)
+    {
+        return new InodeNumber(node == RootNode ? _rootNumber : node == _rootNumber ? RootNode : node);
+    }
+
     /// <summary>The inode that the kernel means.</summary>
     /// <exception cref="FileSystemException">Stale: the kernel has forgotten it, or never knew it.</exception>
     public Inode this[ulong node]

@@ -32,11 +32,18 @@ internal sealed partial class VolumeHandler
             }
 
             bool keepsPrivileges = (change.Valid & FuseSetAttrValid.KillSuidGid) == 0;
-            await TruncateAsync(inode, (long)change.Size, keepsPrivileges).ConfigureAwait(false);
+            await TruncateAsync(request, inode, (long)change.Size, keepsPrivileges).ConfigureAwait(false);
         }
 
         AttributeUpdate update = UpdateOf(change);
-        if (update != default || change.Valid == FuseSetAttrValid.None)
+        if (change.Valid == FuseSetAttrValid.None)
+        {
+            // Nothing to set: what is left of a chown to nobody, or of a write, fallocate or copy before which the kernel wants privileges gone. It has seen whether
+            // the caller may keep them.
+            update = update with { ClearsPrivileges = true, IsByOutsider = Callers.IsOutsideGroup(request.Header, inode) };
+        }
+
+        if (update != default)
         {
             await AttributeChanges.ApplyAsync(inode, update).ConfigureAwait(false);
         }

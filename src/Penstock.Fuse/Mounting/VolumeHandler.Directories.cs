@@ -81,7 +81,9 @@ internal sealed partial class VolumeHandler
         FuseReadIn read = request.Arguments<FuseReadIn>();
         int length = (int)Math.Min(read.Size, (uint)_maxRead);
         listing.Begin(length, sizeOf);
-        await _names.ReadDirectoryAsync(NodeOf(request), read.Offset, listing).ConfigureAwait(false);
+        Inode directory = NodeOf(request);
+        await _names.ReadDirectoryAsync(directory, read.Offset, listing).ConfigureAwait(false);
+        FileTimes.Accessed(directory, IsReadOnly ? IoOptions.NoAccessTime : IoOptions.None);
         return length;
     }
 

@@ -10,6 +10,11 @@ internal sealed partial class VolumeHandler
     public override async ValueTask<Errno> GetXAttrAsync(FuseRequest request)
     {
         uint room = request.Arguments<FuseGetXAttrIn>().Size;
+        if (JudgeName(request.Name) is { IsNone: false } error)
+        {
+            return error;
+        }
+
         byte[]? value = await NodeOf(request).GetAttributeAsync(NameOf(request)).ConfigureAwait(false);
         return value is null ? Errno.ENODATA : ReplyValue(request, value, room);
     }
@@ -36,9 +41,18 @@ internal sealed partial class VolumeHandler
     {
         RequireWritable();
         FuseSetXAttrIn set = request.Arguments<FuseSetXAttrIn>();
+        if (JudgeName(request.Name) is { IsNone: false } error)
+        {
+            return error;
+        }
+
         byte[] value = request.TailAfterName[..(int)set.Size].ToArray();
         AttributeCondition condition = set.Flags switch
         {
+            // Both at once can only fail; how depends on what is there.
+            FuseSetXAttrIn.Create | FuseSetXAttrIn.Replace =>
+                await NodeOf(request).GetAttributeAsync(NameOf(request)).ConfigureAwait(false) is null
+                    ? AttributeCondition.MustExist : AttributeCondition.MustNotExist,
             FuseSetXAttrIn.Create => AttributeCondition.MustNotExist,
             FuseSetXAttrIn.Replace => AttributeCondition.MustExist,
             _ => AttributeCondition.None,
@@ -51,8 +65,24 @@ internal sealed partial class VolumeHandler
     public override async ValueTask<Errno> RemoveXAttrAsync(FuseRequest request)
     {
         RequireWritable();
-        await AttributeChanges.SetAttributeAsync(NodeOf(request), NameOf(request), null, AttributeCondition.MustExist).ConfigureAwait(false);
+
+        // To remove a list that is not there is no error.
+        bool isAcl = request.Name.StartsWith("system.posix_acl_"u8);
+        AttributeCondition condition = isAcl ? AttributeCondition.None : AttributeCondition.MustExist;
+        await AttributeChanges.SetAttributeAsync(NodeOf(request), NameOf(request), null, condition).ConfigureAwait(false);
         return Errno.None;
+    }
+
+    /// <summary>The prefixes that Linux knows here, and something behind them.</summary>
+    private static Errno JudgeName(ReadOnlySpan<byte> name)
+    {
+        if (name.SequenceEqual("system.posix_acl_access"u8) || name.SequenceEqual("system.posix_acl_default"u8))
+        {
+            return Errno.None;
+        }
+
+        bool isKnown = name.StartsWith("user."u8) || name.StartsWith("trusted."u8) || name.StartsWith("security."u8);
+        return !isKnown ? Errno.EOPNOTSUPP : name[^1] == '.' && name.Count((byte)'.') == 1 ? Errno.EINVAL : Errno.None;
     }
 
     private static Errno ReplyValue(FuseRequest request, ReadOnlySpan<byte> value, uint room)

@@ -25,7 +25,7 @@ internal sealed partial class VolumeHandler
         {
             if ((open.Flags & LinuxOpenFlags.Truncate) != 0)
             {
-                await TruncateAsync(inode, 0, keepsPrivileges: (open.OpenFlags & FuseOpenIn.KillSuidGid) == 0).ConfigureAwait(false);
+                await TruncateAsync(request, inode, 0, keepsPrivileges: (open.OpenFlags & FuseOpenIn.KillSuidGid) == 0).ConfigureAwait(false);
             }
         }
         catch
@@ -51,7 +51,7 @@ internal sealed partial class VolumeHandler
                 RequireOpenable(inode, create.Flags);
                 if ((create.Flags & LinuxOpenFlags.Truncate) != 0)
                 {
-                    await TruncateAsync(inode, 0, keepsPrivileges: (create.OpenFlags & FuseOpenIn.KillSuidGid) == 0).ConfigureAwait(false);
+                    await TruncateAsync(request, inode, 0, keepsPrivileges: (create.OpenFlags & FuseOpenIn.KillSuidGid) == 0).ConfigureAwait(false);
                 }
             }
         }
@@ -84,6 +84,11 @@ internal sealed partial class VolumeHandler
 
         bool isDirect = (read.Flags & LinuxOpenFlagsOfThisMachine.Direct) != 0;
         IoSegment memory = request.RentPayloadSegment((int)Math.Min(read.Size, (uint)_maxRead));
+        if (!isDirect)
+        {
+            _kernelCopies.NoteRead(request.Header.NodeId, (long)read.Offset, memory.Length);
+        }
+
         if (!isDirect && BufferedPath.TryReadCached(file.Inode, memory.Bytes, (long)read.Offset, out int bytes))
         {
             return new(request.ReplyPayload(bytes));
@@ -112,6 +117,12 @@ internal sealed partial class VolumeHandler
         IoSegment data = request.WriteSegment;
         SegmentList list = SegmentList.Rent(new ReadOnlySpan<IoSegment>(in data), isOurs: true);
         IoOptions options = WriteOptionsOf(write, file.Inode);
+        if ((options & IoOptions.Direct) != 0)
+        {
+            _kernelCopies.Watch(request.Header.NodeId);
+            return WriteDirectAsync(request, file, list, options);
+        }
+
         ValueTask<IoResult> task = file.WriteSegmentsAsync(list, (long)write.Offset, options);
         return task.IsCompletedSuccessfully ? new(AnswerWrite(request, task.Result, options)) : AwaitWriteAsync(request, task, options);
     }
@@ -142,6 +153,15 @@ internal sealed partial class VolumeHandler
     private static async ValueTask<Errno> AwaitWriteAsync(FuseRequest request, ValueTask<IoResult> task, IoOptions options) =>
         AnswerWrite(request, await task.ConfigureAwait(false), options);
 
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
+    private async ValueTask<Errno> WriteDirectAsync(FuseRequest request, OpenFile file, SegmentList list, IoOptions options)
+    {
+        long offset = (long)request.Arguments<FuseWriteIn>().Offset;
+        IoResult result = await file.WriteSegmentsAsync(list, offset, options).ConfigureAwait(false);
+        await _kernelCopies.DropAsync(request.Notifier, request.Header.NodeId, offset, request.WriteSegment.Length).ConfigureAwait(false);
+        return AnswerWrite(request, result, options);
+    }
+
     /// <summary>A short reply to a buffered read would mean the end of the file to the kernel: only a direct one may be cut by a fault.</summary>
     private static Errno AnswerRead(FuseRequest request, IoResult result, bool isDirect) =>
         result.IsFailed && (result.Bytes == 0 || !isDirect) ? Errno.From(result.Fault) : request.ReplyPayload((int)result.Bytes);
@@ -168,7 +188,7 @@ internal sealed partial class VolumeHandler
         if ((write.WriteFlags & FuseWriteFlags.Cache) != 0)
         {
             // Written back by the kernel: the flags are those of some file that was open, not of a request, and it looked at privileges then.
-            return options | RequestOptions.KeepsSetId;
+            return options | RequestOptions.KeepsSetId | RequestOptions.WrittenBack;
         }
 
         if ((write.WriteFlags & FuseWriteFlags.KillSuidGid) == 0)
@@ -234,10 +254,15 @@ internal sealed partial class VolumeHandler
         }
     }
 
-    private async ValueTask TruncateAsync(Inode inode, long size, bool keepsPrivileges)
+    private async ValueTask TruncateAsync(FuseRequest request, Inode inode, long size, bool keepsPrivileges)
     {
         RequireWritable();
         FileChecks.MayTruncate(inode);
+        if (!keepsPrivileges && Callers.IsOutsideGroup(request.Header, inode))
+        {
+            await AttributeChanges.ApplyAsync(inode, new AttributeUpdate { ClearsPrivileges = true, IsByOutsider = true }).ConfigureAwait(false);
+        }
+
         await TruncatePath.SetSizeAsync(inode, size, keepsPrivileges).ConfigureAwait(false);
         NoteFreed();
     }

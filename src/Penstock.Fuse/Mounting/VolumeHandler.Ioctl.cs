@@ -32,6 +32,7 @@ internal sealed partial class VolumeHandler
             LinuxIoctl.GetExtended => new(ReplyIoctl(request, ExtendedOf(inode))),
             LinuxIoctl.SetExtended => SetExtendedAsync(request, inode),
             LinuxIoctl.Trim => TrimAsync(request),
+            LinuxIoctl.GetLabel when _fileSystem.Label is { } label => new(ReplyLabel(request, label)),
             _ => new(Errno.ENOTTY),
         };
     }
@@ -55,8 +56,8 @@ internal sealed partial class VolumeHandler
             inode.Lock.ReleaseExclusive();
         }
 
-        // The kernel does not know that an ioctl changes a time.
-        request.Notifier.InvalidateInode(request.Header.NodeId, -1, 0);
+        // The kernel does not know that an ioctl changes a time; who asks for it next must see it.
+        await request.Notifier.InvalidateInodeAsync(request.Header.NodeId, -1, 0).ConfigureAwait(false);
         return request.Reply(default(FuseIoCtlOut));
     }
 
@@ -125,6 +126,17 @@ internal sealed partial class VolumeHandler
         ulong word = value;
         request.Reply(default(FuseIoCtlOut));
         request.AppendReply(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in word))[..(int)Math.Min(request.Arguments<FuseIoCtlIn>().OutSize, 8)]);
+        return Errno.None;
+    }
+
+    /// <summary>The label in 256 bytes, with zeros after it.</summary>
+    private static Errno ReplyLabel(FuseRequest request, ReadOnlySpan<byte> label)
+    {
+        Span<byte> field = stackalloc byte[256];
+        field.Clear();
+        label[..Math.Min(label.Length, field.Length - 1)].CopyTo(field);
+        request.Reply(default(FuseIoCtlOut));
+        request.AppendReply(field[..(int)Math.Min(request.Arguments<FuseIoCtlIn>().OutSize, (uint)field.Length)]);
         return Errno.None;
     }
 

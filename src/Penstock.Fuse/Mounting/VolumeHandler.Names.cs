@@ -9,6 +9,11 @@ internal sealed partial class VolumeHandler
 {
     public override async ValueTask<Errno> LookupAsync(FuseRequest request)
     {
+        if (request.Name.SequenceEqual("."u8))
+        {
+            return await LookupByNodeAsync(request).ConfigureAwait(false);
+        }
+
         Inode? inode = await _names.TryLookupAsync(NodeOf(request), NameOf(request)).ConfigureAwait(false);
         if (inode is not null)
         {
@@ -18,6 +23,15 @@ internal sealed partial class VolumeHandler
         // Node 0: the kernel may remember that the name does not exist, until it is made through the mount.
         (ulong seconds, uint nanoseconds) = Lifetime(_options.NameLifetime);
         return request.Reply(new FuseEntryOut { EntryValid = seconds, EntryValidNanoseconds = nanoseconds });
+    }
+
+    /// <summary>
+    /// Somebody holds a file handle (name_to_handle_at, NFS) of a file that the kernel has forgotten since. It compares the generation itself.
+    /// </summary>
+    private async ValueTask<Errno> LookupByNodeAsync(FuseRequest request)
+    {
+        Inode? inode = await _fileSystem.FindByNumberAsync(_nodes.ToNumber(request.Header.NodeId)).ConfigureAwait(false);
+        return inode is null ? Errno.ESTALE : await ReplyEntryAsync(request, inode).ConfigureAwait(false);
     }
 
     public override async ValueTask<Errno> MkDirAsync(FuseRequest request)
@@ -85,6 +99,7 @@ internal sealed partial class VolumeHandler
         }
 
         byte[] target = await link.ReadLinkAsync().ConfigureAwait(false);
+        FileTimes.Accessed(link, IsReadOnly ? IoOptions.NoAccessTime : IoOptions.None);
         target.CopyTo(request.RentPayload(target.Length));
         return request.ReplyPayload(target.Length);
     }

@@ -4,7 +4,10 @@ using Penstock.Fuse.Session;
 
 namespace Penstock.Fuse.Mounting;
 
-/// <content>Ranges of open files: fallocate, holes, copies.</content>
+/// <content>
+/// Ranges of open files: fallocate, holes, copies. These requests do not say whether the caller may keep setuid and setgid: where he may not, the kernel asks for
+/// their removal before, by a SETATTR without anything to set.
+/// </content>
 internal sealed partial class VolumeHandler
 {
     /// <summary>A copy is answered in pieces, so that a caller can be interrupted between them.</summary>
@@ -25,9 +28,9 @@ internal sealed partial class VolumeHandler
         bool keepsSize = (allocate.Mode & LinuxAllocateMode.KeepSize) != 0;
         ValueTask task = (allocate.Mode & ~LinuxAllocateMode.KeepSize) switch
         {
-            LinuxAllocateMode.None => FallocatePath.AllocateAsync(inode, offset, length, keepsSize),
-            LinuxAllocateMode.PunchHole when keepsSize => FallocatePath.PunchAsync(inode, offset, length),
-            LinuxAllocateMode.ZeroRange => FallocatePath.ZeroRangeAsync(inode, offset, length, keepsSize),
+            LinuxAllocateMode.None => FallocatePath.AllocateAsync(inode, offset, length, keepsSize, keepsSetId: true),
+            LinuxAllocateMode.PunchHole when keepsSize => FallocatePath.PunchAsync(inode, offset, length, keepsSetId: true),
+            LinuxAllocateMode.ZeroRange => FallocatePath.ZeroRangeAsync(inode, offset, length, keepsSize, keepsSetId: true),
 
             // The kernel refuses collapse and insert on FUSE before they get here: it could not keep its own pages right.
             _ => throw new FileSystemException(IoFault.NotSupported),
@@ -86,7 +89,7 @@ internal sealed partial class VolumeHandler
         ulong length = Math.Min(copy.Length, MostToCopyAtOnce);
         return copy.Flags != 0 || !IsRange(copy.OffsetIn, length) || !IsRange(copy.OffsetOut, length)
             ? new(IoResult.Failed(IoFault.InvalidArgument))
-            : CopyPath.CopyAsync(source, (long)copy.OffsetIn, target, (long)copy.OffsetOut, (long)length);
+            : CopyPath.CopyAsync(source, (long)copy.OffsetIn, target, (long)copy.OffsetOut, (long)length, keepsSetId: true);
     }
 
     private static bool IsRange(ulong offset, ulong length) => offset <= long.MaxValue && length <= (ulong)long.MaxValue - offset;

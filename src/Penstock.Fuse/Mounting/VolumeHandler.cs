@@ -24,6 +24,7 @@ internal sealed partial class VolumeHandler : FuseHandler
     private int _maxRead = 1024 * 1024;
     private bool _opensDirectoriesItself;
     private readonly ForgottenInodes _forgotten;
+    private readonly KernelCopies _kernelCopies = new();
     private int _hasFreed;
 
     /// <param name="names">The volume's names.</param>
@@ -57,6 +58,7 @@ internal sealed partial class VolumeHandler : FuseHandler
     {
         if (_nodes.Forget(node, lookups) is { } inode)
         {
+            _kernelCopies.Forget(node);
             _forgotten.Release(inode);
         }
     }

@@ -14,6 +14,9 @@ internal enum LinuxIoctl : uint
     /// <summary>FS_IOC_GETVERSION.</summary>
     GetVersion = 0x80087601,
 
+    /// <summary>FS_IOC_GETFSLABEL.</summary>
+    GetLabel = 0x81009431,
+
     /// <summary>FS_IOC_FSGETXATTR.</summary>
     GetExtended = 0x801c581f,
 

@@ -63,7 +63,7 @@ internal static class FuseNegotiation
         | FuseInitFlags.HasIoctlDir | FuseInitFlags.DoReadDirPlus | FuseInitFlags.ReadDirPlusAuto | FuseInitFlags.AsyncDio
         | FuseInitFlags.ParallelDirOps | FuseInitFlags.AbortError | FuseInitFlags.MaxPages | FuseInitFlags.CacheSymlinks
         | FuseInitFlags.ExplicitInvalData | FuseInitFlags.HandleKillPrivV2 | FuseInitFlags.SetXAttrExt | FuseInitFlags.InitExt
-        | FuseInitFlags.CreateSuppGroup | FuseInitFlags.HasExpireOnly | FuseInitFlags.DirectIoAllowMmap | FuseInitFlags.NoOpenDirSupport;
+        | FuseInitFlags.ExportSupport | FuseInitFlags.CreateSuppGroup | FuseInitFlags.HasExpireOnly | FuseInitFlags.DirectIoAllowMmap | FuseInitFlags.NoOpenDirSupport;
 
     /// <summary>The flags of both words of an INIT request.</summary>
     public static FuseInitFlags Offered(in FuseInitIn request)

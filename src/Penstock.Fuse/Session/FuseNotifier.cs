@@ -23,6 +23,17 @@ internal sealed class FuseNotifier(FuseTransport transport) : IDisposable
     public void InvalidateInode(ulong node, long offset, long length) =>
         Enqueue(new Notification(FuseNotifyCode.InvalidateInode, node, 0, offset, length, null));
 
+    /// <summary>
+    /// The same; completes when the kernel has done it, which can take as long as an answer of ours: whoever awaits it holds no lock, and does not wait
+    /// without a limit.
+    /// </summary>
+    public Task InvalidateInodeAsync(ulong node, long offset, long length)
+    {
+        var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enqueue(new Notification(FuseNotifyCode.InvalidateInode, node, 0, offset, length, null) { Sent = sent });
+        return sent.Task;
+    }
+
     /// <summary>Drops a cached name, or the cached knowledge that it does not exist.</summary>
     public void InvalidateEntry(ulong parent, ReadOnlySpan<byte> name) =>
         Enqueue(new Notification(FuseNotifyCode.InvalidateEntry, parent, 0, 0, 0, name.ToArray()));
@@ -48,6 +59,11 @@ internal sealed class FuseNotifier(FuseTransport transport) : IDisposable
         lock (_lock)
         {
             _isDisposed = true;
+            foreach (Notification unsent in _queue)
+            {
+                unsent.Sent?.SetResult();
+            }
+
             _queue.Clear();
             Monitor.PulseAll(_lock);
 
@@ -111,6 +127,7 @@ internal sealed class FuseNotifier(FuseTransport transport) : IDisposable
         {
             if (_isDisposed)
             {
+                notification.Sent?.SetResult();
                 return;
             }
 
@@ -151,10 +168,15 @@ internal sealed class FuseNotifier(FuseTransport transport) : IDisposable
 
             // ENOENT says that the kernel does not know the node or the name: there was nothing to forget.
             transport.Notify(message[..Encode(next, message)]);
+            next.Sent?.SetResult();
         }
     }
 
     /// <summary>One message in the queue.</summary>
     internal readonly record struct Notification(
-        FuseNotifyCode Code, ulong Node, ulong Child, long Offset, long Length, byte[]? Name);
+        FuseNotifyCode Code, ulong Node, ulong Child, long Offset, long Length, byte[]? Name)
+    {
+        /// <summary>Completed once it is sent, if somebody waits for that.</summary>
+        public TaskCompletionSource? Sent { get; init; }
+    }
 }

@@ -8,9 +8,18 @@ internal sealed partial class Ext4FileSystem
 {
     /// <summary>Those flags that users may change here: the ones whose meaning we keep, or that only e2fsprogs and people read.</summary>
     private const InodeFlags Settable =
-        InodeFlags.SecureDeletion | InodeFlags.Undelete | InodeFlags.Synchronous | InodeFlags.Immutable | InodeFlags.AppendOnly
+        InodeFlags.SecureDeletion | InodeFlags.Undelete | InodeFlags.Compress | InodeFlags.Synchronous | InodeFlags.Immutable | InodeFlags.AppendOnly
         | InodeFlags.NoDump | InodeFlags.NoAccessTime | InodeFlags.NoTailMerge | InodeFlags.DirectorySync | InodeFlags.TopDirectory
-        | InodeFlags.InheritProject;
+        | InodeFlags.DirectAccess | InodeFlags.InheritProject;
+
+    private const InodeFlags OnlyForDirectories =
+        InodeFlags.DirectorySync | InodeFlags.TopDirectory | InodeFlags.InheritProject | InodeFlags.CaseFold;
+
+    public override Timestamp Clamp(Timestamp time)
+    {
+        Timestamp clamped = HasNanoseconds ? InodeTime.Clamp(time) : InodeTime.ClampToSeconds(time);
+        return clamped.Seconds is InodeTime.MinSeconds or InodeTime.MaxSeconds ? new Timestamp(clamped.Seconds) : clamped;
+    }
 
     public override uint GetFormatFlags(Inode inode) =>
         (uint)(InodeFlagMap.Apply(((Ext4Inode)inode).Flags, inode.Attributes.Flags) & InodeFlags.Visible);
@@ -19,10 +28,18 @@ internal sealed partial class Ext4FileSystem
     {
         var ext4 = (Ext4Inode)inode;
         InodeFlags before = InodeFlagMap.Apply(ext4.Flags, inode.Attributes.Flags);
-        InodeFlags changed = (before ^ (InodeFlags)flags) & InodeFlags.Visible;
-        if ((changed & ~Settable) != 0)
+        InodeFlags known = inode.Kind switch
         {
-            throw new FileSystemException(IoFault.NotSupported, $"{inode.Number}: flags 0x{(uint)(changed & ~Settable):x} cannot be changed here");
+            FileKind.Directory => InodeFlags.Visible,
+            FileKind.Regular => InodeFlags.Visible & ~OnlyForDirectories,
+            _ => InodeFlags.NoDump | InodeFlags.NoAccessTime,
+        };
+
+        // What nobody may change stays as it is, whatever the caller says of it; what only the kernel can change is refused.
+        InodeFlags refused = ((InodeFlags)flags & ~known) | ((before ^ (InodeFlags)flags) & InodeFlags.Changeable & ~Settable);
+        if (refused != 0)
+        {
+            throw new FileSystemException(IoFault.NotSupported, $"{inode.Number}: flags 0x{(uint)refused:x} cannot be changed here");
         }
 
         InodeFlags after = (before & ~Settable) | ((InodeFlags)flags & Settable);
@@ -47,7 +64,7 @@ internal sealed partial class Ext4FileSystem
 
     public override async ValueTask<long> TrimAsync(long offset, long length, long minimumLength)
     {
-        if (offset < 0 || length < 0 || offset / BlockSize >= (long)Volume.Geometry.BlockCount)
+        if (offset < 0 || length < BlockSize || offset / BlockSize >= (long)Volume.Geometry.BlockCount)
         {
             throw new FileSystemException(IoFault.InvalidArgument, "the range to trim is not on the volume");
         }

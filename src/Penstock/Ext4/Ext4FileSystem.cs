@@ -82,6 +82,8 @@ internal sealed partial class Ext4FileSystem : FileSystem
     public override long MaxFileSize => (long)Math.Min((ulong)BlockSize << 32, (ulong)long.MaxValue + 1) - BlockSize;
 
     /// <summary>Inodes of 128 bytes have no room for nanoseconds.</summary>
+    public override byte[]? Label => System.Text.Encoding.UTF8.GetBytes(Volume.Superblock.VolumeName);
+
     public override bool HasNanoseconds => Volume.Geometry.InodeSize > InodeRecord.MinSize;
 
     public override VolumeStatistics Statistics => new(

@@ -15,10 +15,10 @@ internal static class AttributeChanges
         try
         {
             RequireChangeable(inode, update.IsTouch);
-            if (update.ChangesOwner && inode.Kind != FileKind.Directory)
+            if ((update.ChangesOwner || update.ClearsPrivileges) && inode.Kind != FileKind.Directory)
             {
                 // Before the owner: his privileges must not pass to the next one even for a moment.
-                await Privileges.ClearAsync(inode).ConfigureAwait(false);
+                await Privileges.ClearAsync(inode, isOutsider: update.IsByOutsider).ConfigureAwait(false);
             }
 
             if (update.Mode is { } mode)
@@ -26,8 +26,8 @@ internal static class AttributeChanges
                 await ChangeModeOfAclAsync(inode, mode).ConfigureAwait(false);
             }
 
-            inode.Change((update, inode.FileSystem.Now), static (ref InodeAttributes a, (AttributeUpdate Update, Timestamp Now) c) =>
-                Apply(ref a, c.Update, c.Now));
+            inode.Change((update, inode.FileSystem), static (ref InodeAttributes a, (AttributeUpdate Update, FileSystem FileSystem) c) =>
+                Apply(ref a, c.Update, c.FileSystem));
         }
         finally
         {
@@ -72,8 +72,9 @@ internal static class AttributeChanges
         }
     }
 
-    private static void Apply(ref InodeAttributes attributes, AttributeUpdate update, Timestamp now)
+    private static void Apply(ref InodeAttributes attributes, AttributeUpdate update, FileSystem fileSystem)
     {
+        Timestamp now = fileSystem.Now;
         if (update.Mode is { } mode)
         {
             attributes.Mode = (ushort)((attributes.Mode & ModeBits.KindMask) | (mode & ModeBits.PermissionMask));
@@ -83,12 +84,12 @@ internal static class AttributeChanges
         attributes.GroupId = update.GroupId ?? attributes.GroupId;
         if (update.AccessTime is { } access)
         {
-            attributes.AccessTime = access.IsNow ? now : access.Time;
+            attributes.AccessTime = access.IsNow ? now : fileSystem.Clamp(access.Time);
         }
 
         if (update.ModifyTime is { } modify)
         {
-            attributes.ModifyTime = modify.IsNow ? now : modify.Time;
+            attributes.ModifyTime = modify.IsNow ? now : fileSystem.Clamp(modify.Time);
         }
 
         attributes.ChangeTime = now;

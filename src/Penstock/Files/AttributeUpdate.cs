@@ -14,6 +14,14 @@ internal readonly record struct AttributeUpdate
 
     public TimeUpdate? ModifyTime { get; init; }
 
+    /// <summary>Whether setuid, setgid and capabilities go, as they do with every change of the owner, though nothing else may change.</summary>
+    public bool ClearsPrivileges { get; init; }
+
+    /// <summary>
+    /// With <see cref="ClearsPrivileges"/>: whether setgid goes even where the group may not execute. It does for a caller who is not in the group.
+    /// </summary>
+    public bool IsByOutsider { get; init; }
+
     public bool ChangesOwner => UserId is not null || GroupId is not null;
 
     /// <summary>Whether it sets nothing but times, and those to the present: what an append-only file still allows.</summary>

@@ -66,7 +66,7 @@ internal static class BufferedWritePath
             return default;
         }
 
-        FileChecks.MayChange(inode);
+        FileChecks.MayChange(inode, (options & RequestOptions.WrittenBack) != 0);
         bool isAppend = (options & IoOptions.Append) != 0;
         IoResult result = await WriteStagedAsync(
             inode, memory, 0, isAppend ? -1 : offset, memory.Length, RequestOptions.KeepsSetIdOf(options)).ConfigureAwait(false);

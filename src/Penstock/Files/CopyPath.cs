@@ -8,7 +8,7 @@ internal static class CopyPath
 {
     /// <summary>Copies at most <paramref name="length"/> bytes: fewer at the end of the source, or before a fault.</summary>
     /// <exception cref="FileSystemException">InvalidArgument where both ranges overlap in one file; CrossesVolumes.</exception>
-    public static async ValueTask<IoResult> CopyAsync(Inode source, long from, Inode target, long to, long length)
+    public static async ValueTask<IoResult> CopyAsync(Inode source, long from, Inode target, long to, long length, bool keepsSetId = false)
     {
         if (source.FileSystem != target.FileSystem)
         {
@@ -35,7 +35,7 @@ internal static class CopyPath
                 return new IoResult(done, read.Fault);
             }
 
-            IoResult written = await BufferedWritePath.WritePartAsync(target, memory, 0, to + done, read.Bytes).ConfigureAwait(false);
+            IoResult written = await BufferedWritePath.WritePartAsync(target, memory, 0, to + done, read.Bytes, keepsSetId).ConfigureAwait(false);
             done += written.Bytes;
             if (written.IsFailed || read.IsFailed || written.Bytes < read.Bytes)
             {

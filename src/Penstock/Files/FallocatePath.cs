@@ -19,8 +19,8 @@ internal static class FallocatePath
     /// over the range unless <paramref name="keepsSize"/>.
     /// </summary>
     /// <exception cref="FileSystemException">NotSupported for block-mapped files, NoSpace, FileTooLarge, InvalidArgument.</exception>
-    public static ValueTask AllocateAsync(Inode inode, long offset, long length, bool keepsSize) =>
-        RunAsync(inode, offset, length, needsExtents: true, async end =>
+    public static ValueTask AllocateAsync(Inode inode, long offset, long length, bool keepsSize, bool keepsSetId = false) =>
+        RunAsync(inode, offset, length, new Nature(NeedsExtents: true, RemovesContent: false, keepsSetId), async end =>
         {
             await InlineConversion.RunAsync(inode).ConfigureAwait(false);
             await AllocateBlocksAsync(inode, offset, end).ConfigureAwait(false);
@@ -29,8 +29,8 @@ internal static class FallocatePath
 
     /// <summary>Frees the whole blocks of a range and zeroes the rest of it. The size stays; what is preallocated beyond it does too.</summary>
     /// <exception cref="FileSystemException">InvalidArgument, FileTooLarge, or what the device or the volume met.</exception>
-    public static ValueTask PunchAsync(Inode inode, long offset, long length) =>
-        RunAsync(inode, offset, length, needsExtents: false, async end =>
+    public static ValueTask PunchAsync(Inode inode, long offset, long length, bool keepsSetId = false) =>
+        RunAsync(inode, offset, length, new Nature(NeedsExtents: false, RemovesContent: true, keepsSetId), async end =>
         {
             if (offset >= inode.Size)
             {
@@ -44,8 +44,8 @@ internal static class FallocatePath
 
     /// <summary>Makes a range read as zeros and allocates its holes; extends the file over it unless <paramref name="keepsSize"/>.</summary>
     /// <exception cref="FileSystemException">As for <see cref="AllocateAsync"/>.</exception>
-    public static ValueTask ZeroRangeAsync(Inode inode, long offset, long length, bool keepsSize) =>
-        RunAsync(inode, offset, length, needsExtents: true, async end =>
+    public static ValueTask ZeroRangeAsync(Inode inode, long offset, long length, bool keepsSize, bool keepsSetId = false) =>
+        RunAsync(inode, offset, length, new Nature(NeedsExtents: true, RemovesContent: true, keepsSetId), async end =>
         {
             await InlineConversion.RunAsync(inode).ConfigureAwait(false);
             await RemoveContentAsync(inode, offset, end, static (i, first, count) => i.ZeroBlocksAsync(first, count)).ConfigureAwait(false);
@@ -56,7 +56,7 @@ internal static class FallocatePath
     /// <summary>Takes a range of whole blocks out of the file; what follows moves down and the file gets shorter.</summary>
     /// <exception cref="FileSystemException">InvalidArgument where offset or length is no multiple of a block, or the range reaches the end of the file.</exception>
     public static ValueTask CollapseAsync(Inode inode, long offset, long length) =>
-        RunAsync(inode, offset, length, needsExtents: true, async end =>
+        RunAsync(inode, offset, length, new Nature(NeedsExtents: true, RemovesContent: true, KeepsSetId: false), async end =>
         {
             RequireWholeBlocks(inode, offset, length);
             Require(end < inode.Size, IoFault.InvalidArgument, inode, "the range reaches the end of the file");
@@ -67,7 +67,7 @@ internal static class FallocatePath
     /// <exception cref="FileSystemException">InvalidArgument where offset or length is no multiple of a block, or the offset is not inside the file;
     /// FileTooLarge.</exception>
     public static ValueTask InsertAsync(Inode inode, long offset, long length) =>
-        RunAsync(inode, offset, length, needsExtents: true, async _ =>
+        RunAsync(inode, offset, length, new Nature(NeedsExtents: true, RemovesContent: true, KeepsSetId: false), async _ =>
         {
             RequireWholeBlocks(inode, offset, length);
             Require(length <= inode.FileSystem.MaxFileSize - inode.Size, IoFault.FileTooLarge, inode, "the file would be too large");
@@ -76,19 +76,27 @@ internal static class FallocatePath
         });
 
     /// <summary>What all have in common: checks, the inode lock, privileges and times.</summary>
-    private static async ValueTask RunAsync(Inode inode, long offset, long length, bool needsExtents, Func<long, ValueTask> change)
+    private static async ValueTask RunAsync(Inode inode, long offset, long length, Nature nature, Func<long, ValueTask> change)
     {
         Require(offset >= 0 && length > 0, IoFault.InvalidArgument, inode, "offset or length is out of range");
-        FileChecks.MayChange(inode);
+        if (nature.RemovesContent)
+        {
+            FileChecks.MayTruncate(inode);
+        }
+        else
+        {
+            FileChecks.MayChange(inode);
+        }
+
         Require(inode.Kind == FileKind.Regular, IoFault.NoSuchRange, inode, "not a regular file");
-        Require(!needsExtents || inode.Mapper!.CanBeUnwritten, IoFault.NotSupported, inode, "a block-mapped file cannot do that");
+        Require(!nature.NeedsExtents || inode.Mapper!.CanBeUnwritten, IoFault.NotSupported, inode, "a block-mapped file cannot do that");
         Require(length <= inode.FileSystem.MaxFileSize - offset, IoFault.FileTooLarge, inode, "the range is beyond the largest file size");
         await inode.Lock.AcquireExclusiveAsync().ConfigureAwait(false);
         try
         {
-            if (Privileges.AreToBeCleared(inode))
+            if (Privileges.AreToBeCleared(inode, nature.KeepsSetId))
             {
-                await Privileges.ClearAsync(inode).ConfigureAwait(false);
+                await Privileges.ClearAsync(inode, nature.KeepsSetId).ConfigureAwait(false);
             }
 
             await change(offset + length).ConfigureAwait(false);
@@ -252,4 +260,10 @@ internal static class FallocatePath
             throw new FileSystemException(fault, $"{inode}: {problem}");
         }
     }
+
+    /// <summary>What an operation is by its kind.</summary>
+    /// <param name="NeedsExtents">Whether a block-mapped file cannot do it.</param>
+    /// <param name="RemovesContent">Whether bytes go that were there: an append-only file forbids it.</param>
+    /// <param name="KeepsSetId">Whether the caller may keep setuid and setgid on the file.</param>
+    private readonly record struct Nature(bool NeedsExtents, bool RemovesContent, bool KeepsSetId);
 }

@@ -6,15 +6,20 @@ internal static class FileChecks
     /// <summary>Files with one of these flags are not written.</summary>
     public const FileFlags Unchangeable = FileFlags.Immutable | FileFlags.Verity | FileFlags.Encrypted;
 
+    /// <param name="inode">The file.</param>
+    /// <param name="isWrittenBack">
+    /// Whether the data was stored in the file through a mapping, and is only now written back: a file that has become immutable since keeps it.
+    /// </param>
     /// <exception cref="FileSystemException">ReadOnly, NotPermitted.</exception>
-    public static void MayChange(Inode inode)
+    public static void MayChange(Inode inode, bool isWrittenBack = false)
     {
         if (inode.FileSystem.ReadOnlyReason is { } reason)
         {
             throw new FileSystemException(IoFault.ReadOnly, $"{inode}: the volume is read-only: {reason}");
         }
 
-        if ((inode.Attributes.Flags & Unchangeable) != 0)
+        FileFlags forbidding = isWrittenBack ? Unchangeable & ~FileFlags.Immutable : Unchangeable;
+        if ((inode.Attributes.Flags & forbidding) != 0)
         {
             throw new FileSystemException(IoFault.NotPermitted, $"{inode} is immutable, sealed or encrypted");
         }

@@ -78,6 +78,17 @@ internal abstract class FileSystem : IAsyncDisposable
         }
     }
 
+    /// <summary>The nearest time that the format can store, as Linux chooses it.</summary>
+    public virtual Timestamp Clamp(Timestamp time) => time;
+
+    /// <summary>
+    /// The file that a number leads to, with a reference for the caller, or null: for handles that were made long ago, and may be of anything by now.
+    /// </summary>
+    public virtual ValueTask<Inode?> FindByNumberAsync(InodeNumber number) => new((Inode?)null);
+
+    /// <summary>The volume's label; null where the format has none.</summary>
+    public virtual byte[]? Label => null;
+
     public abstract VolumeStatistics Statistics { get; }
 
     /// <summary>Reads an inode; called by the <see cref="InodeTable"/> only, once for each object.</summary>

@@ -14,17 +14,19 @@ internal static class Privileges
     public static bool AreToBeCleared(Inode inode, bool keepsSetId = false) =>
         (!keepsSetId && HasModeBits(inode.Attributes.Mode)) || inode.MayHaveCapabilities;
 
-    /// <summary>Clears them. The inode lock is held exclusively.</summary>
-    public static async ValueTask ClearAsync(Inode inode, bool keepsSetId = false)
+    /// <summary>
+    /// Clears them. The inode lock is held exclusively. For somebody outside the file's group (<paramref name="isOutsider"/>) setgid goes in any case.
+    /// </summary>
+    public static async ValueTask ClearAsync(Inode inode, bool keepsSetId = false, bool isOutsider = false)
     {
         if (inode.FileSystem.Scheduler.IsBroken(Rule.WriteClearsPrivileges))
         {
             return;
         }
 
-        if (!keepsSetId && HasModeBits(inode.Attributes.Mode))
+        if (!keepsSetId && BitsToClear(inode.Attributes.Mode, isOutsider) != 0)
         {
-            inode.Change(0, static (ref InodeAttributes a, int _) => a.Mode = (ushort)(a.Mode & ~BitsToClear(a.Mode)));
+            inode.Change(isOutsider, static (ref InodeAttributes a, bool outside) => a.Mode = (ushort)(a.Mode & ~BitsToClear(a.Mode, outside)));
         }
 
         if (inode.MayHaveCapabilities && await inode.GetAttributeAsync(s_capability).ConfigureAwait(false) is not null)
@@ -37,10 +39,10 @@ internal static class Privileges
     public static bool HasModeBits(ushort mode) => BitsToClear(mode) != 0;
 
     /// <summary>Setgid without group execute marks mandatory locking, not a privilege, and stays.</summary>
-    private static int BitsToClear(ushort mode)
+    private static int BitsToClear(ushort mode, bool isOutsider = false)
     {
         int bits = mode & ModeBits.SetUid;
-        if ((mode & ModeBits.GroupExecute) != 0)
+        if (isOutsider || (mode & ModeBits.GroupExecute) != 0)
         {
             bits |= mode & ModeBits.SetGid;
         }

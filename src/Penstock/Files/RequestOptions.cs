@@ -9,5 +9,8 @@ internal static class RequestOptions
     /// </summary>
     public const IoOptions KeepsSetId = (IoOptions)(1 << 16);
 
+    /// <summary>The data was stored before through a mapping of the file: the kernel writes its dirty pages back.</summary>
+    public const IoOptions WrittenBack = (IoOptions)(1 << 17);
+
     public static bool KeepsSetIdOf(IoOptions options) => (options & KeepsSetId) != 0;
 }

@@ -99,4 +99,51 @@ public sealed class CoherenceTests
         v.Remount();
         v.Run("sha256sum -c ../sum");
     });
+
+    /// <summary>
+    /// SEMANTICS 4, a buffered read racing an asynchronous direct write. The kernel drops its pages before such a write and not afterwards: what it reads ahead
+    /// meanwhile must not stay.
+    /// </summary>
+    [Fact]
+    public void What_was_read_ahead_while_it_was_written_directly_and_asynchronously_is_not_kept() => MountedVolume.Use("mkfs.ext4", v =>
+    {
+        Needs.Tools("python3");
+        v.Run("""
+            cat > ../ahead.py <<'PY'
+            import ctypes, mmap, os, platform, struct, sys, threading
+            if platform.machine() != "x86_64": sys.exit(0)
+            libc = ctypes.CDLL(None, use_errno=True); libc.syscall.restype = ctypes.c_long
+            IO_SETUP, IO_GETEVENTS, IO_SUBMIT, PWRITE = 206, 208, 209, 1
+            def call(*a):
+                r = libc.syscall(*a)
+                if r < 0: raise OSError(ctypes.get_errno(), "aio")
+                return r
+            PAGES, PAGE, ROUNDS, DEPTH = 64, 4096, 1200, 4
+            b = os.open("f", os.O_RDWR | os.O_CREAT); os.write(b, bytes(PAGES * PAGE)); os.fsync(b)
+            d = os.open("f", os.O_RDWR | os.O_DIRECT)
+            context = ctypes.c_ulong(); call(IO_SETUP, DEPTH, ctypes.byref(context))
+            m = mmap.mmap(-1, PAGE * DEPTH); base = ctypes.addressof(ctypes.c_char.from_buffer(m)); events = ctypes.create_string_buffer(32 * DEPTH)
+            done = False; stale = 0
+            def read():
+                r = os.open("f", os.O_RDONLY)
+                while not done:
+                    os.posix_fadvise(r, 0, 0, os.POSIX_FADV_DONTNEED)
+                    for p in range(0, PAGES, 4): os.pread(r, PAGE, p * PAGE)
+            readers = [threading.Thread(target=read) for _ in range(2)]; [t.start() for t in readers]
+            for i in range(ROUNDS):
+                writes = []
+                for k in range(DEPTH):
+                    p = (i * 7 + k * 13) % PAGES; tag = struct.pack("<II", i, p) * (PAGE // 8); m[k * PAGE:(k + 1) * PAGE] = tag
+                    block = struct.pack("<QIIHHIQQqQII", k, 0, 0, PWRITE, 0, d, base + k * PAGE, PAGE, p * PAGE, 0, 0, 0)
+                    writes.append((p, tag, ctypes.create_string_buffer(block)))
+                call(IO_SUBMIT, context, ctypes.c_long(DEPTH), (ctypes.c_void_p * DEPTH)(*[ctypes.addressof(w[2]) for w in writes]))
+                ended = 0
+                while ended < DEPTH: ended += call(IO_GETEVENTS, context, ctypes.c_long(1), ctypes.c_long(DEPTH), events, None)
+                stale += sum(os.pread(b, PAGE, p * PAGE) != tag for p, tag, _ in writes)
+            done = True; [t.join() for t in readers]
+            assert stale == 0, f"{stale} of {ROUNDS * DEPTH} reads got what was there before"
+            PY
+            python3 ../ahead.py
+            """);
+    });
 }

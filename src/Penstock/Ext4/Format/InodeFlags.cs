@@ -37,8 +37,8 @@ internal enum InodeFlags : uint
     Reserved = 0x80000000,
 
     /// <summary>What FS_IOC_GETFLAGS shows.</summary>
-    Visible = 0x705BDFFF,
+    Visible = 0x725BDFFF,
 
     /// <summary>What FS_IOC_SETFLAGS may change.</summary>
-    Changeable = 0x604BC0FF,
+    Changeable = 0x624BC0FF,
 }
