@@ -60,6 +60,9 @@ internal sealed class PageCache
     /// <summary>From here on writers wait for writeback.</summary>
     public long DirtyLimit => Budget / 2;
 
+    /// <summary>The most bytes that are read ahead of one reader at once: a small cache has no room for what is not wanted yet.</summary>
+    public int MostReadAhead => (int)Math.Min(ReadaheadState.MaxBytes, Budget / 8);
+
     /// <summary>The files that have dirty pages.</summary>
     internal DirtyFileList DirtyFiles { get; }
 

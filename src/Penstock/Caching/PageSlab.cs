@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Penstock.Devices.Host;
 using Penstock.Execution;
 using Penstock.Memory;
 
@@ -26,7 +27,7 @@ internal sealed unsafe class PageSlab
     {
         Cache = cache;
         PageSize = pageSize;
-        _address = memory != 0 ? memory : (nint)NativeMemory.AlignedAlloc((nuint)length, Alignment);
+        _address = memory != 0 ? memory : FreshMemory.Allocate(length, Alignment);
         Pages = new CachePage[length / pageSize];
         if (Checks.IsSupported)
         {

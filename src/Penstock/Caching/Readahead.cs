@@ -9,10 +9,12 @@ internal static class Readahead
     public static void Start(FilePages pages, ReadaheadWindow window)
     {
         long pagesInFile = (pages.File.Size + pages.PageSize - 1) / pages.PageSize;
-        int count = (int)Math.Min(window.Count, pagesInFile - window.First);
-        if (count > 0)
+        long end = Math.Min(window.First + window.Count, pagesInFile);
+        int most = PageFill.MaxBytes / pages.PageSize;
+        for (long first = window.First; first < end; first += most)
         {
-            _ = RunAsync(pages, window with { Count = count });
+            // Each fill by itself: the first pages are there while the last are still on their way.
+            _ = RunAsync(pages, window with { First = first, Count = (int)Math.Min(most, end - first) });
         }
     }
 

@@ -13,21 +13,26 @@ internal readonly record struct ReadaheadWindow(long First, int Count, long Mark
 /// </remarks>
 internal sealed class ReadaheadState
 {
+    /// <summary>
+    /// The longest window, in bytes, and so the most that is on its way while a reader goes through as much that has come: 1.0 MiB let him wait for the
+    /// device again and again.
+    /// </summary>
+    public const int MaxBytes = 4 << 20;
+
     private const int FirstBytes = 64 << 10;
-    private const int MaxBytes = 1 << 20;
 
     private readonly object _latch = new();
     private long _end;
     private int _window;
 
-    /// <summary>A read wants <paramref name="wanted"/> pages from <paramref name="index"/> on, and the first is not cached.</summary>
+    /// <summary>A read wants <paramref name="wanted"/> pages from <paramref name="index"/> on, and the first is not cached: a window of one fill.</summary>
     public ReadaheadWindow OnMiss(long index, int wanted, int pageSize)
     {
         lock (_latch)
         {
             // The page before the end of the last read counts: reads that are no multiple of a page come back to it.
             bool isSequential = index == _end || index == _end - 1;
-            int most = MaxBytes / pageSize;
+            int most = PageFill.MaxBytes / pageSize;
             if (!isSequential)
             {
                 _window = 0;
@@ -43,12 +48,12 @@ internal sealed class ReadaheadState
         }
     }
 
-    /// <summary>A read has come to the marker: the next window.</summary>
-    public ReadaheadWindow OnMarker(int pageSize)
+    /// <summary>A read has come to the marker: the next window, at most <paramref name="most"/> bytes long.</summary>
+    public ReadaheadWindow OnMarker(int pageSize, int most)
     {
         lock (_latch)
         {
-            Grow(MaxBytes / pageSize, pageSize);
+            Grow(Math.Max(most / pageSize, 1), pageSize);
             long first = _end;
             _end += _window;
             return new ReadaheadWindow(first, _window, first);
@@ -56,5 +61,5 @@ internal sealed class ReadaheadState
     }
 
     private void Grow(int most, int pageSize) =>
-        _window = _window == 0 ? Math.Max(1, FirstBytes / pageSize) : Math.Min(_window * 2, most);
+        _window = Math.Min(_window == 0 ? Math.Max(1, FirstBytes / pageSize) : _window * 2, most);
 }

@@ -12,33 +12,51 @@ namespace Penstock.DirectIO;
 /// </summary>
 internal static class DirectIoEngine
 {
-    /// <summary>Submits a read of <paramref name="length"/> bytes from <paramref name="offset"/> on, both aligned to the device.</summary>
-    public static async ValueTask SubmitReadAsync(
-        DirectIoRequest request, BlockDevice device, BlockMapper mapper, long offset, long length, long size)
+    /// <summary>Submits a read of <paramref name="length"/> bytes from <paramref name="offset"/> on, both aligned to the device; at once as far as the mapping is known.</summary>
+    public static ValueTask SubmitReadAsync(DirectIoRequest request, BlockDevice device, BlockMapper mapper, long offset, long length, long size)
     {
         long end = offset + length;
-        for (long position = offset; position < end;)
+        long position = offset;
+        while (position < end && mapper.TryMap(BlockOf(mapper, position), BlocksTo(mapper, position, end), out BlockRun run))
+        {
+            position = SubmitReadOf(request, device, mapper, run, position, end, size);
+        }
+
+        return position >= end ? ValueTask.CompletedTask : SubmitReadWaitingAsync(request, device, mapper, position, end, size);
+    }
+
+    private static async ValueTask SubmitReadWaitingAsync(
+        DirectIoRequest request, BlockDevice device, BlockMapper mapper, long position, long end, long size)
+    {
+        while (position < end)
         {
             BlockRun run = await FindAsync(mapper, position, end).ConfigureAwait(false);
-            long runEnd = Math.Min(end, (long)run.End.Value * mapper.BlockSize);
-            if (run.State == MapState.Mapped
-                || (run.State == MapState.Unwritten && device.Scheduler.IsBroken(Rule.UnwrittenReadsAsZeros)))
-            {
-                request.Submit(DeviceOffset(mapper, run, position), runEnd - position);
-            }
-            else if (run.State == MapState.Hole && device.Scheduler.IsBroken(Rule.HoleInLastBlockIsInside)
-                && (long)run.First.Value >= size / mapper.BlockSize)
-            {
-                return;
-            }
-            else
-            {
-                // Rule 1.24: what was never written is zeros, whatever the device holds there.
-                request.AddZeros(runEnd - position);
-            }
-
-            position = runEnd;
+            position = SubmitReadOf(request, device, mapper, run, position, end, size);
         }
+    }
+
+    /// <summary>Submits what of the read lies in the run, and returns where to go on.</summary>
+    private static long SubmitReadOf(
+        DirectIoRequest request, BlockDevice device, BlockMapper mapper, in BlockRun run, long position, long end, long size)
+    {
+        long runEnd = Math.Min(end, (long)run.End.Value * mapper.BlockSize);
+        if (run.State == MapState.Mapped
+            || (run.State == MapState.Unwritten && device.Scheduler.IsBroken(Rule.UnwrittenReadsAsZeros)))
+        {
+            request.Submit(DeviceOffset(mapper, run, position), runEnd - position);
+        }
+        else if (run.State == MapState.Hole && device.Scheduler.IsBroken(Rule.HoleInLastBlockIsInside)
+            && (long)run.First.Value >= size / mapper.BlockSize)
+        {
+            return end;
+        }
+        else
+        {
+            // Rule 1.24: what was never written is zeros, whatever the device holds there.
+            request.AddZeros(runEnd - position);
+        }
+
+        return runEnd;
     }
 
     /// <summary>
@@ -65,10 +83,15 @@ internal static class DirectIoEngine
         }
     }
 
+    private static FileBlock BlockOf(BlockMapper mapper, long position) => new((ulong)(position / mapper.BlockSize));
+
+    private static ulong BlocksTo(BlockMapper mapper, long position, long end) =>
+        (ulong)((end - 1) / mapper.BlockSize) - (ulong)(position / mapper.BlockSize) + 1;
+
     private static ValueTask<BlockRun> FindAsync(BlockMapper mapper, long position, long end)
     {
-        var first = new FileBlock((ulong)(position / mapper.BlockSize));
-        ulong count = (ulong)((end - 1) / mapper.BlockSize) - first.Value + 1;
+        FileBlock first = BlockOf(mapper, position);
+        ulong count = BlocksTo(mapper, position, end);
         return mapper.TryMap(first, count, out BlockRun run) ? new ValueTask<BlockRun>(run) : mapper.MapAsync(first, count);
     }
 

@@ -62,8 +62,7 @@ internal abstract class PooledBox<T> : IValueTaskSource<T>, IValueTaskSource
     {
         if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) != 0 && SynchronizationContext.Current is { } context)
         {
-            (Action<object?> inner, object? innerState) = (continuation, state);
-            (continuation, state) = (_ => context.Post(inner.Invoke, innerState), null);
+            (continuation, state) = (PostingTo(context, continuation, state), null);
         }
 
         if (!_core.TryAwait(continuation, state, token))
@@ -71,6 +70,10 @@ internal abstract class PooledBox<T> : IValueTaskSource<T>, IValueTaskSource
             continuation(state);
         }
     }
+
+    /// <summary>Apart, so that nobody pays for the closure who awaits in no context.</summary>
+    private static Action<object?> PostingTo(SynchronizationContext context, Action<object?> continuation, object? state) =>
+        _ => context.Post(continuation.Invoke, state);
 
     private void Move()
     {

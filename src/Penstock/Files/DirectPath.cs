@@ -149,12 +149,33 @@ internal static class DirectPath
     }
 
     /// <summary>Submits all parts. A failure of the mapping is kept until what was submitted has completed.</summary>
-    private static async ValueTask<FileSystemException?> SubmitAsync(
+    private static ValueTask<FileSystemException?> SubmitAsync(
         DirectIoRequest request, BlockDevice device, BlockMapper mapper, long offset, long length, long size)
+    {
+        ValueTask submitting;
+        try
+        {
+            submitting = DirectIoEngine.SubmitReadAsync(request, device, mapper, offset, length, size);
+        }
+        catch (FileSystemException e)
+        {
+            submitting = ValueTask.FromException(e);
+        }
+
+        if (!submitting.IsCompletedSuccessfully)
+        {
+            return EndSubmissionAsync(request, submitting);
+        }
+
+        request.EndSubmission();
+        return default;
+    }
+
+    private static async ValueTask<FileSystemException?> EndSubmissionAsync(DirectIoRequest request, ValueTask submitting)
     {
         try
         {
-            await DirectIoEngine.SubmitReadAsync(request, device, mapper, offset, length, size).ConfigureAwait(false);
+            await submitting.ConfigureAwait(false);
             return null;
         }
         catch (FileSystemException e)
@@ -172,7 +193,16 @@ internal static class DirectPath
     /// Zeroes what the file does not have: holes, unwritten blocks, and what the last block on the device holds beyond the end of the file. User
     /// memory is touched in a user place only, and no lock is held here.
     /// </summary>
-    private static async ValueTask<IoResult> FinishAsync(
+    private static ValueTask<IoResult> FinishAsync(
+        Inode inode, DirectIoRequest request, SegmentList memory, IoResult result, long offset, long size)
+    {
+        bool isWhole = request.ZeroRanges.Count == 0 && request.Submitted == result.Bytes && result.Bytes <= size - offset;
+        return isWhole && !inode.FileSystem.Scheduler.IsBroken(Rule.DirectReadKeepsPages)
+            ? new ValueTask<IoResult>(result)
+            : ZeroRestAsync(inode, request, memory, result, offset, size);
+    }
+
+    private static async ValueTask<IoResult> ZeroRestAsync(
         Inode inode, DirectIoRequest request, SegmentList memory, IoResult result, long offset, long size)
     {
         Scheduler scheduler = inode.FileSystem.Scheduler;

@@ -10,15 +10,16 @@ namespace Penstock.Tests.Caching;
 public sealed class ReadaheadTests
 {
     [Fact]
-    public void Sequential_windows_double_up_to_a_mebibyte_and_random_reads_get_what_they_ask()
+    public void Sequential_windows_double_up_to_a_limit_and_random_reads_get_what_they_ask()
     {
+        const int Most = 1 << 20;
         var state = new ReadaheadState();
         Assert.Equal(16, state.OnMiss(0, 1, 4096).Count);
-        Assert.Equal(new ReadaheadWindow(16, 32, 16), state.OnMarker(4096));
-        Assert.Equal(64, state.OnMarker(4096).Count);
-        Assert.Equal(128, state.OnMarker(4096).Count);
-        Assert.Equal(256, state.OnMarker(4096).Count);
-        Assert.Equal(256, state.OnMarker(4096).Count);
+        Assert.Equal(new ReadaheadWindow(16, 32, 16), state.OnMarker(4096, Most));
+        Assert.Equal(64, state.OnMarker(4096, Most).Count);
+        Assert.Equal(128, state.OnMarker(4096, Most).Count);
+        Assert.Equal(256, state.OnMarker(4096, Most).Count);
+        Assert.Equal(256, state.OnMarker(4096, Most).Count);
         Assert.Equal(new ReadaheadWindow(5, 3, -1), state.OnMiss(5, 3, 4096));
         Assert.Equal(16, state.OnMiss(8, 1, 4096).Count);
     }

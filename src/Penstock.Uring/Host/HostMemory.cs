@@ -1,0 +1,21 @@
+namespace Penstock.Uring;
+
+/// <summary>What the host is told of memory.</summary>
+internal static unsafe class HostMemory
+{
+    /// <summary>MADV_POPULATE_WRITE (5.14).</summary>
+    private const int PopulateWrite = 23;
+
+    /// <summary>
+    /// Has the host give the memory now and at once, in place of page by page when each is touched first. A hint: an older kernel does not know it.
+    /// </summary>
+    /// <param name="address">The first byte, at the start of a page of the host.</param>
+    /// <param name="length">Whole pages, in bytes.</param>
+    public static void Populate(nint address, int length)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            _ = LibC.AdviseMemory((void*)address, (nuint)length, PopulateWrite);
+        }
+    }
+}
