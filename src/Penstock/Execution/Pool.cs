@@ -6,7 +6,7 @@ namespace Penstock.Execution;
 internal sealed class Pool<T>(Func<T> create, int capacity = 256)
     where T : class
 {
-    private readonly T?[] _items = new T?[capacity];
+    private readonly T?[] _items = new T?[capacity - 1];
     private int _count;
 
     /// <summary>The object that came back last: one thread that rents and returns in turn needs no latch.</summary>
