@@ -76,6 +76,11 @@ internal sealed partial class WritebackBatch
     private async ValueTask<bool> MapPageAsync(int index)
     {
         uint dirty = _dirty[index];
+        if (HasBlocksInStep && !await MayAllocateAllAsync(index).ConfigureAwait(false))
+        {
+            return false;
+        }
+
         for (int block = 0; block < _file.BlocksPerPage;)
         {
             if ((dirty >> block & 1) == 0)
@@ -117,6 +122,7 @@ internal sealed partial class WritebackBatch
 
             if (run.State == MapState.Hole)
             {
+                run = HasBlocksInStep && run.End > end ? run with { Count = end - run.First } : run;
                 if (!MayAllocate(run.Count))
                 {
                     return false;
@@ -134,6 +140,27 @@ internal sealed partial class WritebackBatch
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Whether a page may be left with some of its blocks allocated and not written: new blocks that cannot be unwritten are the file's with the next commit, with what they
+    /// held before. Then of a page all blocks are allocated, and go out together, or none.
+    /// </summary>
+    private bool HasBlocksInStep => _file.BlocksPerPage > 1 && !Mapper.CanBeUnwritten;
+
+    /// <summary>Whether there are credits for all that a page may have to be given, were each block to lie by itself.</summary>
+    private async ValueTask<bool> MayAllocateAllAsync(int index)
+    {
+        int credits = 0;
+        var next = new FileBlock((ulong)((_first + index) * _file.BlocksPerPage));
+        for (FileBlock end = next + (ulong)_file.BlocksPerPage; next < end;)
+        {
+            BlockRun run = await FindAsync(next, end - next).ConfigureAwait(false);
+            credits += run.State == MapState.Hole ? (int)run.Count * Mapper.CreditsToAllocate(1) : 0;
+            next = run.End;
+        }
+
+        return credits == 0 || HasCredits(credits);
     }
 
     /// <summary>How many dirty blocks of the batch follow one another from <paramref name="first"/> on.</summary>
@@ -160,11 +187,10 @@ internal sealed partial class WritebackBatch
         return count;
     }
 
-    private bool MayAllocate(ulong count)
-    {
-        int credits = _handle is null ? 0 : Mapper.CreditsToAllocate(count);
-        return _handle is not null && (_handle.CreditsLeft >= credits || _handle.TryExtend(credits - _handle.CreditsLeft));
-    }
+    private bool MayAllocate(ulong count) => HasCredits(Mapper.CreditsToAllocate(count));
+
+    private bool HasCredits(int credits) =>
+        _handle is not null && (_handle.CreditsLeft >= credits || _handle.TryExtend(credits - _handle.CreditsLeft));
 
     private async ValueTask<BlockRun> AllocateAsync(BlockRun hole)
     {

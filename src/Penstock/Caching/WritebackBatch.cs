@@ -152,7 +152,8 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
 
         if (allocates)
         {
-            _handle = await _file.File.Journal.BeginAsync(Mapper.CreditsToAllocate(blocks)).ConfigureAwait(false);
+            int more = HasBlocksInStep ? _file.BlocksPerPage * Mapper.CreditsToAllocate(1) : 0;
+            _handle = await _file.File.Journal.BeginAsync(Mapper.CreditsToAllocate(blocks) + more).ConfigureAwait(false);
         }
     }
 

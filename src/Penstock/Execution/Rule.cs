@@ -219,6 +219,9 @@ internal enum Rule
     /// <summary>Journal: the device is flushed between the log's blocks, and the data of files, and the commit block.</summary>
     FlushBeforeCommitBlock,
 
+    /// <summary>Journal: a commit block takes the place of zeros, so that one torn by a loss of power is whole or none.</summary>
+    CommitBlockFollowsZeros,
+
     /// <summary>Journal: a commit is acknowledged when its commit block is on stable storage.</summary>
     CommitBlockIsDurable,
 

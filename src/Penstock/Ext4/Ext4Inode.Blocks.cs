@@ -30,8 +30,12 @@ internal sealed partial class Ext4Inode
         }
 
         ulong first = ((ulong)newSize + (uint)Ext4.BlockSize - 1) / (uint)Ext4.BlockSize;
-        StoredSize = newSize;
-        await Ext4.ChangeAsync(OrphanCredits, AddOrphanAsync).ConfigureAwait(false);
+        // Whoever stores the inode meanwhile, a sync of the volume above all, must not store the new size without the mark.
+        await Ext4.ChangeAsync(OrphanCredits, handle =>
+        {
+            StoredSize = newSize;
+            return AddOrphanAsync(handle);
+        }).ConfigureAwait(false);
         if (first < mapper.MaxBlocks)
         {
             await mapper.RemoveAsync(new FileBlock(first), mapper.MaxBlocks - first).ConfigureAwait(false);

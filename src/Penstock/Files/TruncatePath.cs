@@ -95,8 +95,8 @@ internal static class TruncatePath
             // The size first: from here on nobody reads, fills or writes back what is about to go.
             pages.ChangeSizes((inode, newSize), static change => change.inode.Size = change.newSize);
             await pages.RemoveAsync(inode.HasInlineData ? newSize : blockEnd, long.MaxValue).ConfigureAwait(false);
-            PublishSizes(inode, newSize);
             await inode.TruncateBlocksAsync(newSize).ConfigureAwait(false);
+            inode.MarkAttributesDirty();
         }
         finally
         {

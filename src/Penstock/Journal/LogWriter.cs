@@ -11,6 +11,11 @@ namespace Penstock.Journal;
 /// Writes the blocks of one transaction to the log, in chunks: a descriptor with the copies it tells of, then revoke blocks. A chunk goes out while the
 /// next is filled. The commit block is apart, since a flush comes before it. One transaction at a time.
 /// </summary>
+/// <remarks>
+/// A commit block may be torn by a loss of power: its first sector there, behind it what an earlier round of the log left. Its checksum then is wrong, and who recovers (e2fsck, Linux)
+/// takes the whole volume for damaged, though nobody was told that this transaction is durable. So where a device may tear a block, zeros are written to
+/// that place first, together with the transaction's last blocks: all that means something is in the first sector.
+/// </remarks>
 internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
 {
     /// <summary>Memory for one chunk: large enough that a commit of many blocks is a few requests.</summary>
@@ -23,6 +28,7 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
     private readonly LogFormat _format;
     private readonly Scheduler _scheduler;
     private readonly int _blocksInChunk;
+    private readonly int _blankBlocks;
     private readonly AlignedBuffer?[] _chunks = new AlignedBuffer?[MaxInFlight];
     private readonly WritesInFlight _writes;
     private readonly BlockTag[] _tags;
@@ -35,6 +41,7 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
         _format = format;
         _scheduler = area.Device.Scheduler;
         _blocksInChunk = Math.Max(Math.Min(1 + DescriptorBlock.Capacity(format), chunkBytes / format.BlockSize), MinBlocksInChunk);
+        _blankBlocks = area.Device.PhysicalBlockSize < format.BlockSize && !_scheduler.IsBroken(Rule.CommitBlockFollowsZeros) ? 1 : 0;
         _tags = new BlockTag[_blocksInChunk - 1];
         _numbers = new ulong[RevokeBlock.Capacity(format)];
         _writes = new WritesInFlight(area.Device, MaxInFlight);
@@ -59,8 +66,8 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
             int count = Math.Min(blocks.Count - done, _blocksInChunk - 1);
             int chunk = await _writes.TakeAsync().ConfigureAwait(false);
             FillCopies(Memory(chunk), sequence, blocks, done, count);
-            Send(chunk, count + 1);
             done += count;
+            SendFilled(chunk, count + 1, isLast: done == blocks.Count && revoked.Count == 0);
         }
 
         if (revoked.Count > 0 && !_writes.Outcome.IsFailed)
@@ -153,14 +160,22 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
             {
                 int chunk = await _writes.TakeAsync().ConfigureAwait(false);
                 RevokeBlock.Write(_format, Memory(chunk).GetSpan()[.._format.BlockSize], sequence, _numbers.AsSpan(0, filled));
-                Send(chunk, 1);
+                SendFilled(chunk, 1, isLast: left == 0);
                 filled = 0;
             }
         }
     }
 
     private AlignedBuffer Memory(int chunk) =>
-        _chunks[chunk] ??= new AlignedBuffer(_blocksInChunk * _format.BlockSize, Math.Max(4096, _area.Device.MemoryAlignment));
+        _chunks[chunk] ??= new AlignedBuffer((_blocksInChunk + _blankBlocks) * _format.BlockSize, Math.Max(4096, _area.Device.MemoryAlignment));
+
+    /// <summary>Sends the first blocks of a chunk, the transaction's last with zeros where its commit block will be.</summary>
+    private void SendFilled(int chunk, int count, bool isLast)
+    {
+        int blanks = isLast ? _blankBlocks : 0;
+        Memory(chunk).GetSpan().Slice(count * _format.BlockSize, blanks * _format.BlockSize).Clear();
+        Send(chunk, count + blanks);
+    }
 
     /// <summary>Sends a filled chunk to the next blocks of the log: a request for each piece that lies in a row.</summary>
     private void Send(int chunk, int count)

@@ -80,8 +80,8 @@ internal static class CrashCommand
         foreach (Mutant mutant in CrashMutants.InOrder)
         {
             CrashTest test = CrashSuite.Hunt(mutant);
-            hasAll &= test.Findings.Count > 0;
-            string how = test.Findings.Count > 0 ? test.Findings[0].Plan.Workload.Name : "**not found**";
+            hasAll &= test.Findings is [{ IsOfWholeBuild: false }];
+            string how = test.Findings is [var found] ? $"{found.Plan.Workload.Name}: {(found.IsOfWholeBuild ? "**found without it too**" : found.Problem)}" : "**not found**";
             Console.WriteLine($"| {mutant.Name} | {mutant.About} | {how} | {test.Runs} | {test.Elapsed.TotalSeconds:0.00} |");
         }
 

@@ -1,8 +1,11 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using Penstock.Caching;
 using Penstock.Ext4;
+using Penstock.Ext4.Format;
 using Penstock.Ext4.Making;
 using Penstock.Files;
+using Penstock.Journal.Format;
 using Penstock.Mapping;
 using Penstock.Simulation.Devices;
 using Penstock.Simulation.Execution;
@@ -17,11 +20,40 @@ namespace Penstock.Simulation.Crash;
 internal sealed record CrashImage(ChunkMemory Content, long JournalOffset, long JournalLength)
 {
     private const int Inodes = 256;
+    private const int BootSectors = 1024;
+    private const int LengthOfLog = 0x10;
+    private const int StartOfLog = 0x1C;
+    private const int IncompatOfVolume = 1024 + 0x60;
     private const uint JournalInode = 8;
 
     private static readonly ConcurrentDictionary<string, Lazy<CrashImage>> s_images = new(StringComparer.Ordinal);
 
     public static CrashImage Of(CrashShape shape) => s_images.GetOrAdd(shape.Name, _ => new Lazy<CrashImage>(() => Make(shape))).Value;
+
+    /// <summary>Whether a log has something to replay, and the volume does not say so: Linux would empty the log.</summary>
+    public bool HasUnmarkedLog(ChunkMemory state)
+    {
+        Span<byte> field = stackalloc byte[4];
+        state.Read(JournalOffset + StartOfLog, field);
+        uint start = BinaryPrimitives.ReadUInt32BigEndian(field);
+        state.Read(IncompatOfVolume, field);
+        return JournalLength > 0 && start != 0 && ((IncompatFeatures)BinaryPrimitives.ReadUInt32LittleEndian(field) & IncompatFeatures.NeedsRecovery) == 0;
+    }
+
+    /// <summary>What is wrong with bytes that are written to the log, or null: what begins with the journal's magic number is one of the log's own blocks.</summary>
+    public string? JudgeLogWrite(long offset, ReadOnlySpan<byte> bytes, int blockSize)
+    {
+        bool isInLog = offset >= JournalOffset && offset + bytes.Length <= JournalOffset + JournalLength;
+        for (int at = 0; isInLog && at + blockSize <= bytes.Length; at += blockSize)
+        {
+            if (LogBlockHeader.TryRead(bytes[at..], out LogBlockHeader header) && !Enum.IsDefined(header.Type))
+            {
+                return $"what is written to the log at {offset + at} begins as one of its own blocks, and is none";
+            }
+        }
+
+        return null;
+    }
 
     private static CrashImage Make(CrashShape shape)
     {
@@ -45,10 +77,29 @@ internal sealed record CrashImage(ChunkMemory Content, long JournalOffset, long 
             ReservedPercent = 0,
             Time = new Timestamp(1_704_067_200),
         }).AsTask());
-        content.HashContent();
-        content.Freeze();
+        PutBootSector(content, shape);
         (long offset, long length) = shape.HasJournal ? turns.Complete(FindJournalAsync(turns)) : (0, 0);
+        if (shape.LogBlocks is { } blocks)
+        {
+            Span<byte> field = stackalloc byte[4];
+            BinaryPrimitives.WriteInt32BigEndian(field, blocks);
+            content.Write(offset + LengthOfLog, field);
+        }
+
+        content.HashContent();
         return new CrashImage(content.Freeze(), offset, length);
+    }
+
+    /// <summary>Where the superblock shares its block with a boot sector, that one begins like a block of the log.</summary>
+    private static void PutBootSector(ChunkMemory content, CrashShape shape)
+    {
+        if (shape.BlockSize > BootSectors)
+        {
+            Span<byte> sectors = stackalloc byte[BootSectors];
+            sectors.Fill(0x5A);
+            BinaryPrimitives.WriteUInt32BigEndian(sectors, LogBlockHeader.Magic);
+            content.Write(0, sectors);
+        }
     }
 
     /// <summary>A fresh journal lies in one piece, or nearly.</summary>

@@ -32,6 +32,9 @@ internal sealed record CrashPlan(Workload Workload, ulong Seed)
     /// <summary>The moment to look at, and nowhere else.</summary>
     public int? OnlyPoint { get; init; }
 
+    /// <summary>The moment after which nothing is looked at any more.</summary>
+    public int? LastPoint { get; init; }
+
     /// <summary>Of the states of that moment the one to judge.</summary>
     public int? OnlyState { get; init; }
 
@@ -46,6 +49,9 @@ internal sealed record CrashPlan(Workload Workload, ulong Seed)
 internal sealed record CrashFinding(CrashPlan Plan, CrashShape Shape, int Point, int State, string Problem)
 {
     public Recording.LossKind Kind { get; init; }
+
+    /// <summary>Whether the same run of a build without the mutant is wrong too: then it is no find of the mutant.</summary>
+    public bool IsOfWholeBuild { get; init; }
 
     /// <summary>What happened before.</summary>
     public IReadOnlyList<string> Log { get; init; } = [];

@@ -30,7 +30,7 @@ internal sealed class CrashRun
         _plan = plan;
         _tally = tally;
         _world = new CrashWorld(plan.Workload, plan.Seed, plan.Broken, plan.KeepsLines);
-        _judge = new StateJudge(_world.Shape, plan.Broken, e2fsck);
+        _judge = new StateJudge(_world.Shape, e2fsck);
         _world.Device.FaultRule = plan.FailAt is null ? null : Fail;
     }
 
@@ -145,10 +145,15 @@ internal sealed class CrashRun
             return null;
         }
 
+        if (_world.Log.Problem is { } problem)
+        {
+            return Describe(problem, 0, null);
+        }
+
         _seenLog = _world.Log.Version;
         _seenModel = _world.Model.Version;
         _point++;
-        bool isPassedOver = _plan.OnlyPoint is { } only ? only != _point : _point % _plan.PointShare != 0;
+        bool isPassedOver = _plan.OnlyPoint is { } only ? only != _point : _point % _plan.PointShare != 0 || _point > _plan.LastPoint;
         return isPassedOver ? null : Look();
     }
 

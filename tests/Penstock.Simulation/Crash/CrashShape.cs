@@ -4,6 +4,7 @@ namespace Penstock.Simulation.Crash;
 internal sealed record CrashShape(string Name, VolumeKind Kind, int BlockSize, long Length, string Features, long? JournalLength)
 {
     private const long Mebibyte = 1 << 20;
+    private const int FewBlocks = 320;
 
     public static CrashShape Ext2 { get; } = new("ext2", VolumeKind.Ext2, 1024, 6 * Mebibyte, "", null);
 
@@ -17,9 +18,20 @@ internal sealed record CrashShape(string Name, VolumeKind Kind, int BlockSize, l
 
     public static CrashShape ValueInodes { get; } = new("ext4, ea_inode", VolumeKind.Ext4, 1024, 8 * Mebibyte, "ea_inode", Mebibyte);
 
-    public static IReadOnlyList<CrashShape> All { get; } = [Ext4Small, Ext4, Ext3, NoJournal, Ext2];
+    public static CrashShape Ext4Wrapping { get; } = Ext4Small with { Name = "ext4, small log", LogBlocks = FewBlocks };
 
-    public static IReadOnlyList<CrashShape> Extents { get; } = [Ext4Small, Ext4, NoJournal];
+    public static CrashShape Ext3Wrapping { get; } = Ext3 with { Name = "ext3, small log", LogBlocks = FewBlocks };
+
+    public static IReadOnlyList<CrashShape> All { get; } = [Ext4Small, Ext4, Ext3, Ext4Wrapping, Ext3Wrapping, NoJournal, Ext2];
+
+    public static IReadOnlyList<CrashShape> Extents { get; } = [Ext4Small, Ext4, Ext4Wrapping, NoJournal];
+
+    public static IReadOnlyList<CrashShape> Crowded { get; } = [Ext4Small, Ext4Wrapping];
+
+    public static IReadOnlyList<CrashShape> Wrapping { get; } = [Ext4Wrapping, Ext3Wrapping];
+
+    /// <summary>Of the journal's blocks only so many are used, so that the log goes round often: fewer than any mkfs makes; null for all.</summary>
+    public int? LogBlocks { get; init; }
 
     public bool HasExtents => Kind == VolumeKind.Ext4;
 

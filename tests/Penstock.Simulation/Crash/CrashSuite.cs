@@ -79,6 +79,10 @@ internal sealed class CrashSuite(bool isLong)
             CrashTest test = Hunt(mutant);
             most = Math.Max(most, test.Runs);
             Count(test.Findings.Count > 0, $"the mutant {mutant.Name} was not found in {test.Runs} runs");
+            foreach (CrashFinding finding in test.Findings.Where(static f => f.IsOfWholeBuild))
+            {
+                Count(false, $"looking for {mutant.Name}, {finding.Replay}: {finding.Problem}");
+            }
         }
 
         return $"all {CrashMutants.InOrder.Count} looked for, the shyest in {most} runs";

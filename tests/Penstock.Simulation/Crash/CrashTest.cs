@@ -7,6 +7,9 @@ namespace Penstock.Simulation.Crash;
 /// <summary>Runs of workloads, on several threads, until enough different contents were recovered or something was found.</summary>
 internal sealed class CrashTest(CrashOptions options)
 {
+    /// <summary>A find of a mutant is one only if the same run without it is right, up to the same moment and so many more: the two part ways somewhere.</summary>
+    private const int MomentsMore = 40;
+
     private readonly object _latch = new();
     private readonly List<CrashFinding> _findings = [];
     private readonly Stopwatch _watch = new();
@@ -83,6 +86,12 @@ internal sealed class CrashTest(CrashOptions options)
             finding = CrashRun.Execute(again, new CrashTally(), e2fsck) is { } told
                 ? told with { Plan = plan }
                 : finding with { Problem = $"{finding.Problem} (but not when run again)" };
+        }
+
+        CrashPlan whole = plan with { Broken = default, Mutant = null, LastPoint = finding.Point == 0 ? null : finding.Point + MomentsMore };
+        if (plan.Mutant is not null && CrashRun.Execute(whole, new CrashTally(), e2fsck) is { } control)
+        {
+            finding = control with { IsOfWholeBuild = true, Problem = $"without the mutant, too: {control.Problem}" };
         }
 
         lock (_latch)

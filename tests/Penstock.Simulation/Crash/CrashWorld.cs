@@ -30,6 +30,8 @@ internal sealed class CrashWorld : IDisposable
         Device = new SimulationDevice(Scheduler, content, Shape.Length, new Chance(Chance.Mix(seed, 2)));
         Log = new DeviceLog(content) { KeepsLines = keepsLines };
         Device.Witness = Log;
+        CrashImage image = CrashImage.Of(Shape);
+        Log.Audit = write => image.JudgeLogWrite(write.Offset, write.Bytes, Shape.BlockSize);
         _pages = new PageCache(Scheduler, PageCacheBytes);
     }
 

@@ -1,4 +1,3 @@
-using Penstock.Execution;
 using Penstock.Simulation.Devices;
 using Penstock.Simulation.Execution;
 
@@ -9,9 +8,9 @@ internal sealed class PlainTurns
 {
     private const long MostSteps = 3_000_000;
 
-    public PlainTurns(ChunkMemory content, long length, RuleSet broken = default)
+    public PlainTurns(ChunkMemory content, long length)
     {
-        Scheduler = new SimulationScheduler(1, new Trace(keepsLines: false)) { BrokenRules = broken, Profile = new OrderProfile { Order = Order.Oldest } };
+        Scheduler = new SimulationScheduler(1, new Trace(keepsLines: false)) { Profile = new OrderProfile { Order = Order.Oldest } };
         Device = new SimulationDevice(Scheduler, content, length, new Chance(1)) { Profile = new DeviceProfile { MovesEarly = 0, MovesTorn = 0 } };
     }
 

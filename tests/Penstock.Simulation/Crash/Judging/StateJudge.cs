@@ -1,6 +1,5 @@
 using Penstock.Caching;
 using Penstock.Ext4.Checking;
-using Penstock.Execution;
 using Penstock.Files;
 using Penstock.Simulation.Crash.Model;
 using Penstock.Simulation.Devices;
@@ -8,10 +7,10 @@ using Penstock.Simulation.Devices;
 namespace Penstock.Simulation.Crash.Judging;
 
 /// <summary>
-/// Recovers a crash state and judges what is left. With a journal Penstock recovers, by opening the volume for writing: then all must be right. Without one
+/// Recovers a crash state, by a build in which no rule is off, and judges what is left. With a journal Penstock recovers, by opening the volume for writing: then all must be right. Without one
 /// the volume is read as it is, and what seems lost must be there after a repair.
 /// </summary>
-internal sealed class StateJudge(CrashShape shape, RuleSet broken, E2fsck? e2fsck)
+internal sealed class StateJudge(CrashShape shape, E2fsck? e2fsck)
 {
     private const int PageCacheBytes = 512 * 1024;
 
@@ -39,6 +38,11 @@ internal sealed class StateJudge(CrashShape shape, RuleSet broken, E2fsck? e2fsc
 
     private Verdict JudgeJournalled(ChunkMemory image, CrashModel model, bool asksOutside)
     {
+        if (_made.HasUnmarkedLog(image))
+        {
+            return new Verdict("the log has something to replay, but the volume does not need recovery", 0, 0, AskedOutside: false);
+        }
+
         asksOutside &= e2fsck is not null;
         if (asksOutside)
         {
@@ -137,7 +141,7 @@ internal sealed class StateJudge(CrashShape shape, RuleSet broken, E2fsck? e2fsc
 
     private FoundTree Read(ChunkMemory image, bool isReadOnly, bool isTolerant)
     {
-        var turns = new PlainTurns(image, shape.Length, broken);
+        var turns = new PlainTurns(image, shape.Length);
         var pages = new PageCache(turns.Scheduler, PageCacheBytes);
         try
         {

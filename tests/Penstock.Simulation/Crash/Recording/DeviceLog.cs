@@ -35,6 +35,12 @@ internal sealed class DeviceLog(ChunkMemory content) : IDeviceWitness
 
     public bool KeepsLines { get; set; }
 
+    /// <summary>Says what is wrong with what is written somewhere, or null.</summary>
+    public Func<LoggedWrite, string?>? Audit { get; set; }
+
+    /// <summary>What the audit found first.</summary>
+    public string? Problem { get; private set; }
+
     public void Submitted(DeviceRequest request)
     {
         if (request.Operation == DeviceOperation.Flush)
@@ -57,6 +63,7 @@ internal sealed class DeviceLog(ChunkMemory content) : IDeviceWitness
         _tail.Add(write);
         Settle();
         Version++;
+        Problem ??= Audit?.Invoke(write);
         Tell(write.ToString());
     }
 

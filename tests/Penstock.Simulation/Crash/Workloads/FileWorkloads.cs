@@ -17,6 +17,7 @@ internal static class FileWorkloads
         new("recycle", "files are removed and others take their blocks at once: nobody may see what was there", CrashShape.All, RecycleAsync),
         new("full-disk", "writers run into the end of the space, remove something and go on", CrashShape.Extents, FillDiskAsync) { RunsOutOfSpace = true },
         new("journal-wrap", "so many changes that a small journal goes round several times", CrashShape.All, WrapAsync),
+        new("log-wrap", "the same with a log of a few blocks, which goes round again and again", CrashShape.Wrapping, WrapAsync),
     ];
 
     private static Task ReplaceAsync(Stage stage) => stage.TogetherAsync(3, async (client, chance) =>
@@ -173,19 +174,8 @@ internal static class FileWorkloads
 
     private static async Task FillDiskAsync(Stage stage)
     {
-        Client filler = stage.NewClient('z');
-        if (await filler.CreateAsync(filler.Path("ballast")) is not { } ballast)
-        {
-            return;
-        }
-
-        await using (ballast)
-        {
-            long free = (long)stage.World.Volume.Statistics.FreeBlocks;
-            await filler.AllocateAsync(ballast, 0, (free - 90) * stage.BlockSize);
-            await filler.SyncAsync(ballast);
-        }
-
+        const int RoomLeft = 90;
+        await using ClientFile? ballast = await Ballast.LeaveAsync(stage, RoomLeft);
         await stage.TogetherAsync(2, async (client, chance) =>
         {
             for (int i = 0; i < 8; i++)

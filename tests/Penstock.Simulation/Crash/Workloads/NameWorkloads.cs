@@ -10,6 +10,7 @@ internal static class NameWorkloads
         new("link-storm", "links, symbolic links, unlinks and renames in one directory, by three clients", CrashShape.All, StormAsync),
         new("directory-split", "directories that grow until their blocks and their index split, and shrink again", CrashShape.All, SplitAsync),
         new("directory-moves", "directories with something in them are renamed, made and removed", CrashShape.All, MoveDirectoriesAsync),
+        new("directory-recycle", "directories are removed and files take their blocks at once, on a volume with little room", CrashShape.Crowded, RecycleDirectoriesAsync) { RunsOutOfSpace = true },
         new("attributes", "extended attributes in the inode and in a block, shared and not", CrashShape.All, SetAttributesAsync) { RunsOutOfSpace = true },
         new("large-values", "extended attributes in inodes of their own: set, replaced, removed, and gone with their file", [CrashShape.ValueInodes], SetLargeValuesAsync),
     ];
@@ -150,6 +151,54 @@ internal static class NameWorkloads
             }
         }
     });
+
+    /// <summary>A log that is replayed as if nothing had been freed puts directories over the bytes of files.</summary>
+    private static async Task RecycleDirectoriesAsync(Stage stage)
+    {
+        const int RoomLeft = 48;
+        await using ClientFile? ballast = await Ballast.LeaveAsync(stage, RoomLeft);
+        await stage.TogetherAsync(2, async (client, chance) =>
+        {
+            for (int i = 0; i < 6; i++)
+            {
+                string directory = client.NewName();
+                if (!await client.MakeDirectoryAsync(directory))
+                {
+                    continue;
+                }
+
+                var inside = new List<string>();
+                for (int names = chance.Between(1, 12); names > 0; names--)
+                {
+                    string path = client.NewName(directory) + new string('n', 180);
+                    if (await client.MakeSymbolicLinkAsync(path, "target"))
+                    {
+                        inside.Add(path);
+                    }
+                }
+
+                await client.SyncDirectoryAsync(directory);
+                foreach (string path in inside)
+                {
+                    await client.UnlinkAsync(path);
+                }
+
+                await client.RemoveDirectoryAsync(directory);
+                await client.SyncVolumeAsync();
+                string taker = client.NewName();
+                if (await client.CreateAsync(taker) is { } file)
+                {
+                    await using (file)
+                    {
+                        await client.WriteAsync(file, 0, stage.BlockSize * chance.Between(8, RoomLeft), IoOptions.DataSync);
+                    }
+
+                    await client.RestAsync(chance.Next(12));
+                    await client.UnlinkAsync(taker);
+                }
+            }
+        });
+    }
 
     private static Task SetAttributesAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
     {
