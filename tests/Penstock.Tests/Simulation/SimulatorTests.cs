@@ -44,24 +44,12 @@ public sealed class SimulatorTests
     {
         // Two rules stand behind each other, and only both together are missed: a truncate's zeroed tail, and the gap. The third hides in the wait
         // of a writeback whose start fails, of which no caller can see more than that it fails.
-        // The next takes a loss of power on a volume with a journal; the allocator's own tests miss it, and the model of the log those of the log.
         // Of the rest no client can see more than time, or they are of files that the simulator has none of: the tests named after them miss them (docs/RULES.md).
         Rule[] exempt =
         [
             Rule.None,
             Rule.TailIsZeroed,
             Rule.WritebackAlwaysWaits,
-            Rule.FreedBlocksWaitForCommit,
-            Rule.DataBeforeCommit,
-            Rule.LogBeforeCommitBlock,
-            Rule.FlushBeforeCommitBlock,
-            Rule.CommitBlockIsDurable,
-            Rule.CommittingBlockIsFrozen,
-            Rule.MagicIsEscaped,
-            Rule.FreedMetadataIsRevoked,
-            Rule.CheckpointAfterCommit,
-            Rule.CheckpointBeforeTail,
-            Rule.TailBeforeReuse,
             Rule.ChangedNamesAreForgotten,
             Rule.CleanFileNeedsNoWait,
             Rule.DirectReadKeepsPages,
