@@ -15,14 +15,14 @@ internal sealed record CrashOptions
           penstock crash-test --list-workloads | --list-mutants
 
         Options:
-          --states N            Go on until so many different volumes were recovered. [default: 2000]
+          --states N            Go on until so many different contents were recovered. [default: 2000]
           --seed S              The first seed. [default: 1]
           --workload NAME       Only this workload; else they take turns.
           --mutant NAME         Switch a rule off: a violation is to be found.
           --at POINT[.STATE]    Only this moment of the run, or this state of it: to see a violation again. With a workload and a seed.
           --save FILE           Write the state of --at to a file before it is recovered, for other programs to look at.
           --states-per-point N  How many states are made of each moment. [default: 3]
-          --outside-share N     One state in N is judged by e2fsck too. [default: 100]
+          --outside-share N     One state in N is judged by e2fsck and the kernel too, and recovered while the power goes again. [default: 100]
           --fail N[.short]      Request N of the device fails, or transfers only a part.
           --threads N           How many runs at the same time. [default: one for each processor]
           --json                Print JSON.

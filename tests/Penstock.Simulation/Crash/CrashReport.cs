@@ -38,7 +38,7 @@ internal static class CrashReport
         CrashTally tally = test.Tally;
         string found = test.Findings.Count == 0 ? "nothing found" : $"{test.Findings.Count} violation{(test.Findings.Count == 1 ? "" : "s")} found";
         Console.WriteLine(
-            $"{test.Runs} runs, {tally.Points} moments, {tally.States} states recovered, {tally.Distinct} different volumes ({tally.Contents} contents), {tally.Outside} judged by e2fsck too, "
+            $"{test.Runs} runs, {tally.Points} moments, {tally.States} states recovered, {tally.Contents} different contents ({tally.Distinct} volumes), {tally.Outside} judged by others too, "
             + $"in {test.Elapsed.TotalSeconds:0.0} s ({tally.States / Math.Max(test.Elapsed.TotalSeconds, 1e-3):0} states/s): {found}");
     }
 

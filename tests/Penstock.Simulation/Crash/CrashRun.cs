@@ -25,12 +25,12 @@ internal sealed class CrashRun
     private long _seenModel;
     private int _point;
 
-    private CrashRun(CrashPlan plan, CrashTally tally, E2fsck? e2fsck)
+    private CrashRun(CrashPlan plan, CrashTally tally, OutsideJudges judges)
     {
         _plan = plan;
         _tally = tally;
         _world = new CrashWorld(plan.Workload, plan.Seed, plan.Broken, plan.KeepsLines);
-        _judge = new StateJudge(_world.Shape, e2fsck);
+        _judge = new StateJudge(_world.Shape, judges.E2fsck, judges.Kernel);
         _world.Device.FaultRule = plan.FailAt is null ? null : Fail;
     }
 
@@ -38,12 +38,12 @@ internal sealed class CrashRun
     private int SectorsInUnit => _world.Model.IsOrdered ? 1 : _world.Shape.BlockSize / LoggedWrite.Sector;
 
     /// <summary>Runs the plan; null if nothing was wrong.</summary>
-    public static CrashFinding? Execute(CrashPlan plan, CrashTally tally, E2fsck? e2fsck) => Execute(plan, tally, e2fsck, out _);
+    public static CrashFinding? Execute(CrashPlan plan, CrashTally tally, OutsideJudges judges) => Execute(plan, tally, judges, out _);
 
     /// <summary>As <see cref="Execute(CrashPlan, CrashTally, E2fsck?)"/>, and how many requests the device had.</summary>
-    public static CrashFinding? Execute(CrashPlan plan, CrashTally tally, E2fsck? e2fsck, out int requests)
+    public static CrashFinding? Execute(CrashPlan plan, CrashTally tally, OutsideJudges judges, out int requests)
     {
-        var run = new CrashRun(plan, tally, e2fsck);
+        var run = new CrashRun(plan, tally, judges);
         using (run._world)
         {
             CrashFinding? finding = run.Race();
@@ -193,13 +193,14 @@ internal sealed class CrashRun
             StateFile.Write(path, image, _world.Shape.Length);
         }
 
-        if (!_judged.Add(Chance.Mix(image.HashContent(), (ulong)_world.Model.Version)))
+        ulong imageHash = image.HashContent();
+        if (!_judged.Add(Chance.Mix(imageHash, (ulong)_world.Model.Version)))
         {
             image.Recycle();
             return default;
         }
 
-        Verdict verdict = _judge.Judge(image, _world.Model, asksOutside);
+        Verdict verdict = _judge.Judge(image, imageHash, _world.Model, asksOutside ? imageHash : null);
         image.Recycle();
         _tally.Add(_world.Shape, verdict);
         return verdict;

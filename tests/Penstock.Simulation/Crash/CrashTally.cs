@@ -33,7 +33,16 @@ internal sealed class CrashTally
     }
 
     /// <summary>How many different contents were recovered: names, bytes and attributes, as a user sees them.</summary>
-    public int Contents => _contents.Count;
+    public int Contents
+    {
+        get
+        {
+            lock (_latch)
+            {
+                return _contents.Count;
+            }
+        }
+    }
 
     /// <summary>How many states there were of each kind of volume.</summary>
     public IReadOnlyDictionary<string, long> Shapes => _shapes;

@@ -50,8 +50,8 @@ internal sealed class CrashTest(CrashOptions options)
 
     private void RunMany(Action<CrashFinding>? found)
     {
-        using E2fsck? e2fsck = E2fsck.TryFind();
-        while (Tally.Distinct < options.States && _findings.Count < MostFindings)
+        using var judges = new OutsideJudges();
+        while (Tally.Contents < options.States && _findings.Count < MostFindings)
         {
             long index = Interlocked.Increment(ref _next);
             if (index >= (MostRuns ?? long.MaxValue))
@@ -59,20 +59,20 @@ internal sealed class CrashTest(CrashOptions options)
                 return;
             }
 
-            RunOne(index, found, keepsLines: false, e2fsck);
+            RunOne(index, found, keepsLines: false, judges);
         }
     }
 
     private void RunOne(long index, Action<CrashFinding>? found, bool keepsLines)
     {
-        using E2fsck? e2fsck = E2fsck.TryFind();
-        RunOne(index, found, keepsLines, e2fsck);
+        using var judges = new OutsideJudges();
+        RunOne(index, found, keepsLines, judges);
     }
 
-    private void RunOne(long index, Action<CrashFinding>? found, bool keepsLines, E2fsck? e2fsck)
+    private void RunOne(long index, Action<CrashFinding>? found, bool keepsLines, OutsideJudges judges)
     {
         CrashPlan plan = PlanOf(index) with { KeepsLines = keepsLines };
-        CrashFinding? finding = CrashRun.Execute(plan, Tally, e2fsck);
+        CrashFinding? finding = CrashRun.Execute(plan, Tally, judges);
         Interlocked.Increment(ref _runs);
         if (finding is null)
         {
@@ -83,13 +83,13 @@ internal sealed class CrashTest(CrashOptions options)
         {
             // Once more, up to there, for the account of what happened.
             CrashPlan again = plan with { KeepsLines = true, OnlyPoint = finding.Point, OnlyState = finding.State };
-            finding = CrashRun.Execute(again, new CrashTally(), e2fsck) is { } told
+            finding = CrashRun.Execute(again, new CrashTally(), judges) is { } told
                 ? told with { Plan = plan }
                 : finding with { Problem = $"{finding.Problem} (but not when run again)" };
         }
 
         CrashPlan whole = plan with { Broken = default, Mutant = null, LastPoint = finding.Point == 0 ? null : finding.Point + MomentsMore };
-        if (plan.Mutant is not null && CrashRun.Execute(whole, new CrashTally(), e2fsck) is { } control)
+        if (plan.Mutant is not null && CrashRun.Execute(whole, new CrashTally(), judges) is { } control)
         {
             finding = control with { IsOfWholeBuild = true, Problem = $"without the mutant, too: {control.Problem}" };
         }

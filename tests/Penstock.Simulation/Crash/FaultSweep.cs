@@ -12,10 +12,10 @@ internal static class FaultSweep
     private const int LookEvery = 12;
 
     /// <summary>What was found first, and how many requests have failed.</summary>
-    public static (CrashFinding? Finding, int Faults) Run(Workload workload, ulong seed, CrashTally tally, E2fsck? e2fsck)
+    public static (CrashFinding? Finding, int Faults) Run(Workload workload, ulong seed, CrashTally tally, OutsideJudges judges)
     {
         var plan = new CrashPlan(workload, seed) { PointShare = LookEvery, StatesPerPoint = 1, OutsideShare = 1000 };
-        if (CrashRun.Execute(plan with { PointShare = int.MaxValue }, tally, e2fsck, out int requests) is { } early)
+        if (CrashRun.Execute(plan with { PointShare = int.MaxValue }, tally, judges, out int requests) is { } early)
         {
             return (early, 0);
         }
@@ -23,9 +23,9 @@ internal static class FaultSweep
         for (int i = 0; i < requests; i++)
         {
             CrashPlan failing = plan with { FailAt = i, FailsShort = i % 2 == 1, PointShare = LookEvery };
-            if (CrashRun.Execute(failing, tally, e2fsck) is { } finding)
+            if (CrashRun.Execute(failing, tally, judges) is { } finding)
             {
-                return (CrashRun.Execute(failing with { KeepsLines = true, OnlyPoint = finding.Point }, tally, e2fsck) ?? finding, i + 1);
+                return (CrashRun.Execute(failing with { KeepsLines = true, OnlyPoint = finding.Point }, tally, judges) ?? finding, i + 1);
             }
         }
 

@@ -15,11 +15,11 @@ public sealed class CrashTestTests
     [MemberData(nameof(Workloads))]
     public void Nothing_that_was_promised_is_lost(string name)
     {
-        using E2fsck? e2fsck = E2fsck.TryFind();
-        Assert.SkipWhen(e2fsck is null, "e2fsck is not there");
+        using var judges = new OutsideJudges();
+        Assert.SkipWhen(judges.E2fsck is null, "e2fsck is not there");
         for (ulong seed = 1; seed <= 2; seed++)
         {
-            CrashFinding? finding = CrashRun.Execute(Plan(name, seed), new CrashTally(), e2fsck);
+            CrashFinding? finding = CrashRun.Execute(Plan(name, seed), new CrashTally(), judges);
             Assert.True(finding is null, $"{finding?.Replay}: {finding?.Problem}");
         }
     }
@@ -30,9 +30,9 @@ public sealed class CrashTestTests
     {
         var first = new CrashTally();
         var second = new CrashTally();
-        using E2fsck? e2fsck = E2fsck.TryFind();
-        CrashRun.Execute(Plan(name, 3), first, e2fsck, out int requests);
-        CrashRun.Execute(Plan(name, 3) with { KeepsLines = true }, second, e2fsck, out int again);
+        using var judges = new OutsideJudges();
+        CrashRun.Execute(Plan(name, 3), first, judges, out int requests);
+        CrashRun.Execute(Plan(name, 3) with { KeepsLines = true }, second, judges, out int again);
         Assert.Equal((requests, first.Points, first.States, first.Distinct, first.Contents), (again, second.Points, second.States, second.Distinct, second.Contents));
         Assert.True(first.States > 0);
     }

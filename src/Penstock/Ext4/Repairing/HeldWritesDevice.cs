@@ -13,7 +13,15 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
     /// <summary>Bytes of a unit: what is held, saved and written together.</summary>
     public const int UnitSize = 4096;
 
+    private static readonly bool[] s_order = [false, true];
+
     private readonly SortedDictionary<long, byte[]> _units = [];
+
+    /// <summary>
+    /// Units of which something was written through: what says that all before it is on the device, as the emptied log does. They go last, together with the primary
+    /// superblock, which says that the volume is sound.
+    /// </summary>
+    private readonly HashSet<long> _last = [0];
 
     public override string Description => $"{Inner.Description}; writes are held back";
 
@@ -41,6 +49,8 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
         lock (_units)
         {
             _units.Clear();
+            _last.Clear();
+            _last.Add(0);
         }
     }
 
@@ -105,21 +115,19 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
 
     protected override void SubmitChecked(DeviceRequest request) => Scheduler.Start(() => ServeAsync(request));
 
-    /// <summary>The primary superblock, which says that the volume is sound, lies in the first unit: it goes last, behind a flush.</summary>
+    /// <summary>What goes last goes behind a flush.</summary>
     private async ValueTask WriteAllAsync(List<(long Unit, byte[] Bytes)> changed, AlignedBuffer buffer)
     {
-        foreach ((long unit, byte[] bytes) in changed)
+        foreach (bool isLast in s_order)
         {
-            if (unit > 0)
+            foreach ((long unit, byte[] bytes) in changed)
             {
-                await WriteUnitAsync(unit, bytes, buffer).ConfigureAwait(false);
+                if (_last.Contains(unit) == isLast)
+                {
+                    await WriteUnitAsync(unit, bytes, buffer).ConfigureAwait(false);
+                }
             }
-        }
 
-        await FlushInnerAsync().ConfigureAwait(false);
-        if (changed[0].Unit == 0)
-        {
-            await WriteUnitAsync(0, changed[0].Bytes, buffer).ConfigureAwait(false);
             await FlushInnerAsync().ConfigureAwait(false);
         }
     }
@@ -187,7 +195,7 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
         for (int i = 0; i < request.Segments.Length; i++)
         {
             IoSegment segment = request.Segments[i];
-            IoFault fault = await HoldAsync(offset, segment.Length, segment).ConfigureAwait(false);
+            IoFault fault = await HoldAsync(offset, segment.Length, segment, request.Operation == DeviceOperation.WriteThrough).ConfigureAwait(false);
             if (fault != IoFault.None)
             {
                 return new IoResult(offset - request.Offset, fault);
@@ -201,12 +209,12 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
 
     private async ValueTask<IoResult> HoldZeroesAsync(DeviceRequest request)
     {
-        IoFault fault = await HoldAsync(request.Offset, request.Length, null).ConfigureAwait(false);
+        IoFault fault = await HoldAsync(request.Offset, request.Length, null, isThrough: false).ConfigureAwait(false);
         return fault == IoFault.None ? IoResult.Transferred(request.Length) : IoResult.Failed(fault);
     }
 
     /// <summary>Holds bytes, or zeros where there is no source.</summary>
-    private async ValueTask<IoFault> HoldAsync(long offset, long length, IoSegment? source)
+    private async ValueTask<IoFault> HoldAsync(long offset, long length, IoSegment? source, bool isThrough)
     {
         using var buffer = new AlignedBuffer(UnitSize, Math.Max(4096, Inner.MemoryAlignment));
         long end = offset + length;
@@ -223,7 +231,7 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
                 }
             }
 
-            Span<byte> target = Hold(unit, buffer.GetSpan()).AsSpan((int)(from - (unit * UnitSize)), (int)(to - from));
+            Span<byte> target = Hold(unit, buffer.GetSpan(), isLast: isThrough).AsSpan((int)(from - (unit * UnitSize)), (int)(to - from));
             if (source is { } bytes)
             {
                 bytes.Bytes.Slice((int)(from - offset), target.Length).CopyTo(target);
@@ -245,10 +253,15 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
         }
     }
 
-    private byte[] Hold(long unit, ReadOnlySpan<byte> before)
+    private byte[] Hold(long unit, ReadOnlySpan<byte> before, bool isLast)
     {
         lock (_units)
         {
+            if (isLast)
+            {
+                _last.Add(unit);
+            }
+
             if (!_units.TryGetValue(unit, out byte[]? held))
             {
                 _units.Add(unit, held = before.ToArray());

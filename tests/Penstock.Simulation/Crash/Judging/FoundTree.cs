@@ -50,6 +50,24 @@ internal sealed class FoundTree
         return tree;
     }
 
+    /// <summary>Reads a folder of the host, but for attributes and inode numbers.</summary>
+    public static FoundTree ReadFolder(string root)
+    {
+        var tree = new FoundTree();
+        foreach (FileSystemInfo info in new DirectoryInfo(root).EnumerateFileSystemInfos("*", SearchOption.AllDirectories))
+        {
+            string path = info.FullName[root.Length..];
+            FileKind kind = info.LinkTarget is not null ? FileKind.SymbolicLink : info is DirectoryInfo ? FileKind.Directory : FileKind.Regular;
+            if (path != LostFound)
+            {
+                byte[] content = kind == FileKind.Regular ? File.ReadAllBytes(info.FullName) : [];
+                tree._entries.Add(path, new FoundEntry(path, kind, 0, content, info.LinkTarget, s_none));
+            }
+        }
+
+        return tree;
+    }
+
     /// <summary>A hash of all that a user can see.</summary>
     public ulong Hash(bool hasAttributes = true)
     {

@@ -14,6 +14,7 @@ internal static class FileWorkloads
         new("append-fsync", "many small appends, an fsync now and then, by two writers", CrashShape.All, AppendSyncAsync),
         new("truncate-rewrite", "files are cut back, grown and written again, synced now and then", CrashShape.All, TruncateAsync),
         new("hole-fill", "direct writes with O_DSYNC into holes and preallocated blocks", CrashShape.All, FillHolesAsync),
+        new("overwrite", "direct writes in place, several in flight, as a database writes its tables", CrashShape.All, OverwriteAsync),
         new("recycle", "files are removed and others take their blocks at once: nobody may see what was there", CrashShape.All, RecycleAsync),
         new("full-disk", "writers run into the end of the space, remove something and go on", CrashShape.Extents, FillDiskAsync) { RunsOutOfSpace = true },
         new("journal-wrap", "so many changes that a small journal goes round several times", CrashShape.All, WrapAsync),
@@ -137,6 +138,37 @@ internal static class FileWorkloads
                 }
 
                 if (chance.OneIn(8))
+                {
+                    await client.SyncAsync(file, dataOnly: true);
+                }
+            }
+        }
+    });
+
+    private static Task OverwriteAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        const int Length = 64 * 1024;
+        if (await client.CreateAsync(client.Path("table")) is not { } file)
+        {
+            return;
+        }
+
+        await using (file)
+        {
+            await client.WriteAsync(file, 0, Length);
+            await client.SyncAsync(file);
+            for (int i = 0; i < 8; i++)
+            {
+                var inFlight = new List<Task>();
+                for (int at = Sector * chance.Next(24); at < Length; at += Sector * chance.Between(1, 40))
+                {
+                    int length = Math.Min(Sector * chance.Between(1, 8), Length - at);
+                    inFlight.Add(client.WriteAsync(file, at, length, IoOptions.Direct));
+                    at += length;
+                }
+
+                await Task.WhenAll(inFlight);
+                if (chance.OneIn(3))
                 {
                     await client.SyncAsync(file, dataOnly: true);
                 }
