@@ -1,4 +1,5 @@
 using Penstock.Devices;
+using Penstock.Ext4.Format;
 using Penstock.Memory;
 
 namespace Penstock.Ext4.Repairing;
@@ -13,15 +14,13 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
     /// <summary>Bytes of a unit: what is held, saved and written together.</summary>
     public const int UnitSize = 4096;
 
-    private static readonly bool[] s_order = [false, true];
-
     private readonly SortedDictionary<long, byte[]> _units = [];
 
     /// <summary>
-    /// Units of which something was written through: what says that all before it is on the device, as the emptied log does. They go last, together with the primary
+    /// Units of which something was written through: what says that all before it is on the device, as the emptied log does. They go behind a flush, and before the primary
     /// superblock, which says that the volume is sound.
     /// </summary>
-    private readonly HashSet<long> _last = [0];
+    private readonly HashSet<long> _last = [];
 
     public override string Description => $"{Inner.Description}; writes are held back";
 
@@ -50,7 +49,6 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
         {
             _units.Clear();
             _last.Clear();
-            _last.Add(0);
         }
     }
 
@@ -115,21 +113,30 @@ internal sealed class HeldWritesDevice(BlockDevice inner) : ForwardingDevice(inn
 
     protected override void SubmitChecked(DeviceRequest request) => Scheduler.Start(() => ServeAsync(request));
 
-    /// <summary>What goes last goes behind a flush.</summary>
+    /// <summary>In three steps, a flush behind each. What stands beside the superblock in its unit, group descriptors, is of the first.</summary>
     private async ValueTask WriteAllAsync(List<(long Unit, byte[] Bytes)> changed, AlignedBuffer buffer)
     {
-        foreach (bool isLast in s_order)
+        if (changed[0].Unit == 0)
         {
-            foreach ((long unit, byte[] bytes) in changed)
-            {
-                if (_last.Contains(unit) == isLast)
-                {
-                    await WriteUnitAsync(unit, bytes, buffer).ConfigureAwait(false);
-                }
-            }
-
-            await FlushInnerAsync().ConfigureAwait(false);
+            await ReadUnitAsync(0, buffer).ConfigureAwait(false);
+            byte[] beside = [.. changed[0].Bytes];
+            buffer.GetSpan().Slice(Superblock.VolumeOffset, Superblock.Size).CopyTo(beside.AsSpan(Superblock.VolumeOffset));
+            await WriteUnitAsync(0, beside, buffer).ConfigureAwait(false);
         }
+
+        await WriteStepAsync(changed.Where(c => c.Unit > 0 && !_last.Contains(c.Unit)), buffer).ConfigureAwait(false);
+        await WriteStepAsync(changed.Where(c => c.Unit > 0 && _last.Contains(c.Unit)), buffer).ConfigureAwait(false);
+        await WriteStepAsync(changed.Where(static c => c.Unit == 0), buffer).ConfigureAwait(false);
+    }
+
+    private async ValueTask WriteStepAsync(IEnumerable<(long Unit, byte[] Bytes)> units, AlignedBuffer buffer)
+    {
+        foreach ((long unit, byte[] bytes) in units)
+        {
+            await WriteUnitAsync(unit, bytes, buffer).ConfigureAwait(false);
+        }
+
+        await FlushInnerAsync().ConfigureAwait(false);
     }
 
     private async Task ServeAsync(DeviceRequest request)
