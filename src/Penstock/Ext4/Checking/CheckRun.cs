@@ -43,6 +43,9 @@ internal sealed class CheckRun
 
     public GroupDescriptor[] Descriptors { get; }
 
+    /// <summary>Groups whose descriptor does not match its checksum, in a check: their bitmaps are looked at whatever it says.</summary>
+    public HashSet<uint> Distrusted { get; } = [];
+
     /// <summary>Clusters (blocks without bigalloc) in use.</summary>
     public UnitMap Used { get; }
 

@@ -110,7 +110,7 @@ internal sealed class DescriptorCheck(CheckRun run)
             ushort expected = run.GroupChecksum.Compute(raw, group);
             if (descriptor.Checksum != expected)
             {
-                // Refused a repair, e2fsck takes the descriptor's word for the rest, reads the block bitmap all the same, and calls it no error by itself.
+                // Refused a repair, e2fsck takes the descriptor's word for the rest, reads the bitmaps all the same, and calls it no error by itself.
                 string found = $"bg_checksum is 0x{descriptor.Checksum:x4}, computed 0x{expected:x4}";
                 if (run.Repair is { } repair)
                 {
@@ -121,6 +121,7 @@ internal sealed class DescriptorCheck(CheckRun run)
                 else
                 {
                     run.Log.Note(Structure, $"group {group.Value}", found);
+                    run.Distrusted.Add(group.Value);
                 }
 
                 descriptor.Flags &= ~GroupFlags.BlockUninit;
@@ -142,6 +143,13 @@ internal sealed class DescriptorCheck(CheckRun run)
         {
             Mend(number, $"bg_itable_unused is {d.UnusedInodes} of {run.Geometry.InodesPerGroup}", isNote: true);
             d.UnusedInodes = run.Repair is null ? d.UnusedInodes : 0;
+        }
+
+        if (number == 0 && run.Repair is not null && d.Is(GroupFlags.InodeUninit))
+        {
+            Mend(number, "the group of the root is marked uninitialised", isNote: false);
+            d.Flags &= ~GroupFlags.InodeUninit;
+            d.UnusedInodes = 0;
         }
 
         if (number == run.Geometry.GroupCount - 1 && d.Is(GroupFlags.BlockUninit) && run.Geometry.GroupCount > 1 && HasPartialLastGroup())

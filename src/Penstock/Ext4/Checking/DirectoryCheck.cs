@@ -275,10 +275,21 @@ internal sealed partial class DirectoryCheck(CheckRun run)
         }
         else
         {
+            CheckEnd(block, entry, index);
             CheckKind(block, entry, index, 0);
         }
 
         run.Inodes.Count(_directory.Inode);
+    }
+
+    /// <summary>Behind "." and ".." comes a zero.</summary>
+    private void CheckEnd(Span<byte> block, in DirectoryEntry entry, uint index)
+    {
+        ref byte end = ref block[entry.Offset + DirectoryEntry.HeaderSize + entry.NameLength];
+        if (end != 0 && Mends($"inode {_directory.Inode}, block {index}, offset {entry.Offset}", "a dot entry does not end in a zero"))
+        {
+            end = 0;
+        }
     }
 
     private void CheckDotDot(Span<byte> block, in DirectoryEntry entry, ReadOnlySpan<byte> name, uint index)
@@ -289,6 +300,7 @@ internal sealed partial class DirectoryCheck(CheckRun run)
             return;
         }
 
+        CheckEnd(block, entry, index);
         _directory.DotDot = entry.Inode;
         if (IsImpossible(entry.Inode) || !run.Inodes.IsUsed(entry.Inode))
         {
@@ -344,6 +356,11 @@ internal sealed partial class DirectoryCheck(CheckRun run)
     private bool IsInUnusedPart(uint inode)
     {
         (uint group, uint place) = Math.DivRem(inode - 1, run.Geometry.InodesPerGroup);
+        if (run.GroupChecksum.IsUsed && run.Descriptors[group].Is(GroupFlags.InodeUninit))
+        {
+            return true;
+        }
+
         uint unused = run.Descriptors[group].UnusedInodes;
         return unused <= run.Geometry.InodesPerGroup && place >= run.Geometry.InodesPerGroup - unused;
     }

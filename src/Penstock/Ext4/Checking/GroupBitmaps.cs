@@ -50,7 +50,7 @@ internal sealed class GroupBitmaps(CheckRun run)
         int count = (int)run.Geometry.InodesPerGroup;
         uint directories = FillInodes(group, count);
         uint used = CountBits(_expected.AsSpan(0, (count + 7) / 8));
-        if (d.Is(GroupFlags.InodeUninit))
+        if (d.Is(GroupFlags.InodeUninit) && !run.Distrusted.Contains(group))
         {
             if (used > 0)
             {

@@ -50,7 +50,7 @@ internal sealed partial class InodeCheck
         isChanged |= attributes.HasChanged;
         await CheckInlineFeatureAsync().ConfigureAwait(false);
         tally.Clusters += attributes.ValueClusters;
-        if (record.Is(InodeFlags.Encrypted) && !record.Is(InodeFlags.ExtendedAttributeInode) && !hasContext && !attributes.HasEncryptionContext)
+        if (record.Is(InodeFlags.Encrypted) && !hasContext && !attributes.HasEncryptionContext)
         {
             if (Mends("the encrypt flag is set, and there is no encryption context"))
             {
@@ -361,7 +361,9 @@ internal sealed partial class InodeCheck
             record.Size = 0;
         }
 
-        bool hasMap = record.Is(InodeFlags.Extents) || record.Is(InodeFlags.Index) || record.BlockField[16..].ContainsAnyExcept((byte)0);
+        // A kernel that does not clear the rest of i_block is known by an immutable device, which cannot be made.
+        bool isKnown = record.Is(InodeFlags.Immutable) && !record.Is(InodeFlags.AppendOnly);
+        bool hasMap = record.Is(InodeFlags.Extents) || record.Is(InodeFlags.Index) || (!isKnown && record.BlockField[16..].ContainsAnyExcept((byte)0));
         if (hasMap)
         {
             isBad = true;

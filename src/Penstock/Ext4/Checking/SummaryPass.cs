@@ -47,7 +47,8 @@ internal sealed class SummaryPass(CheckRun run)
         {
             GroupDescriptor d = run.Descriptors[first + i];
             places[2 * i] = d.Is(GroupFlags.BlockUninit) || !run.Contains(d.BlockBitmap.Value) ? -1 : gather.Add(d.BlockBitmap.Value);
-            places[(2 * i) + 1] = d.Is(GroupFlags.InodeUninit) || !run.Contains(d.InodeBitmap.Value) ? -1 : gather.Add(d.InodeBitmap.Value);
+            bool hasNoInodes = d.Is(GroupFlags.InodeUninit) && !run.Distrusted.Contains(first + i);
+            places[(2 * i) + 1] = hasNoInodes || !run.Contains(d.InodeBitmap.Value) ? -1 : gather.Add(d.InodeBitmap.Value);
         }
 
         await gather.ReadAsync().ConfigureAwait(false);

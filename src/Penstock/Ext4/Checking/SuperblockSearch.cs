@@ -58,8 +58,20 @@ internal static class SuperblockSearch
     }
 
     /// <summary>The first backup that is acceptable, and its block.</summary>
-    public static async ValueTask<(Superblock Found, VolumeBlock Block)?> ReadBackupAsync(Devices.BlockDevice device)
+    /// <param name="device">The volume.</param>
+    /// <param name="primary">A primary superblock whose word for the size of groups is to be taken; else backups lie where mke2fs puts them unasked.</param>
+    public static async ValueTask<(Superblock Found, VolumeBlock Block)?> ReadBackupAsync(Devices.BlockDevice device, Superblock? primary = null)
     {
+        if (primary is { LogBlockSize: <= 6 })
+        {
+            ulong block = (ulong)primary.BlocksPerGroup + primary.FirstDataBlock;
+            Superblock? backup = await ReadAsync(device, (long)block * primary.BlockSize).ConfigureAwait(false);
+            if (backup is not null && FindFault(backup, requireChecksum: true) is null && backup.BlockSize == primary.BlockSize)
+            {
+                return (backup, new VolumeBlock(block));
+            }
+        }
+
         for (int size = Superblock.MinBlockSize; size <= Superblock.MaxBlockSize; size *= 2)
         {
             ulong block = ((ulong)size * 8) + (size == Superblock.MinBlockSize ? 1u : 0u);

@@ -155,7 +155,7 @@ internal static class VolumeChecker
 
             log.Note("group descriptors", "primary", "they look wrong: a backup is tried");
             return repair is null
-                ? await OpenBackupAsync(device, options, log, null).ConfigureAwait(false) ?? run
+                ? await OpenBackupAsync(device, options, log, null, primary).ConfigureAwait(false) ?? run
                 : await RestoreDescriptorsAsync(device, options, run, repair).ConfigureAwait(false);
         }
 
@@ -193,7 +193,7 @@ internal static class VolumeChecker
     /// <summary>Takes a backup's descriptors if they are better; else those of the volume stay, and what they say wrongly is repaired one by one.</summary>
     private static async ValueTask<CheckRun> RestoreDescriptorsAsync(BlockDevice device, CheckOptions options, CheckRun run, Repair repair)
     {
-        CheckRun? backup = await OpenBackupAsync(device, options, new ProblemLog(0), null).ConfigureAwait(false);
+        CheckRun? backup = await OpenBackupAsync(device, options, new ProblemLog(0), null, run.Superblock).ConfigureAwait(false);
         bool isSame = backup is not null && backup.BlockSize == run.BlockSize && backup.Geometry.GroupCount == run.Geometry.GroupCount
             && backup.Geometry.DescriptorSize == run.Geometry.DescriptorSize && backup.Geometry.InodesPerGroup == run.Geometry.InodesPerGroup;
         repair.Attach(run);
@@ -206,9 +206,10 @@ internal static class VolumeChecker
         return run;
     }
 
-    private static async ValueTask<CheckRun?> OpenBackupAsync(BlockDevice device, CheckOptions options, ProblemLog log, Repair? repair)
+    private static async ValueTask<CheckRun?> OpenBackupAsync(
+        BlockDevice device, CheckOptions options, ProblemLog log, Repair? repair, Superblock? primary = null)
     {
-        if (await SuperblockSearch.ReadBackupAsync(device).ConfigureAwait(false) is not ({ } backup, var block))
+        if (await SuperblockSearch.ReadBackupAsync(device, primary).ConfigureAwait(false) is not ({ } backup, var block))
         {
             return null;
         }

@@ -52,6 +52,12 @@ internal sealed class SharedBlocksRepair(CheckRun run, Repair repair)
             CountUnit(run.UnitOf(inode.AttributeBlock.Value));
         }
 
+        if (number == ResizeInode && IndirectMap.ReadPointer(inode.BlockField, IndirectMap.DoubleIndirectSlot) is var root && run.Contains(root))
+        {
+            // Its first block stays where it is; who else has it gets a copy.
+            CountUnit(run.UnitOf(root));
+        }
+
         if (await LoadAsync(number, inode).ConfigureAwait(false) is not { } map)
         {
             return false;
