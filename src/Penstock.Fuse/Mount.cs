@@ -135,33 +135,36 @@ public sealed class Mount : IAsyncDisposable
 
     /// <summary>Writes everything back and takes the mount off.</summary>
     /// <exception cref="FileSystemException">Busy: programs have files open there; everything is written back, and the mount stays.
-    /// DeviceFailed, NoSpace: something could not be written.</exception>
-    public async ValueTask UnmountAsync()
-    {
-        // Most of it beforehand, so that the directory is gone for as short as can be before all is on the device. A failure does not keep
-        // the mount: it is met again below, by the sync that counts.
-        if (!Completion.IsCompleted && !_fileSystem.IsReadOnly)
-        {
-            try
-            {
-                await SyncPath.SyncFileSystemAsync(_fileSystem).ConfigureAwait(false);
-            }
-            catch (FileSystemException)
-            {
-            }
-        }
-
-        Detach();
-        await Completion.ConfigureAwait(false);
-    }
+    /// NoSpace: there is no room on the host for what is to be written; it is kept, and the mount stays. DeviceFailed: something could not be
+    /// written.</exception>
+    public ValueTask UnmountAsync() => TakeOffAsync(staysWithoutSpace: true);
 
     /// <summary>As <see cref="UnmountAsync"/>, if the mount is still there.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!Completion.IsCompleted)
         {
-            await UnmountAsync().ConfigureAwait(false);
+            await TakeOffAsync(staysWithoutSpace: false).ConfigureAwait(false);
         }
+    }
+
+    private async ValueTask TakeOffAsync(bool staysWithoutSpace)
+    {
+        // Most of it beforehand, so that the directory is gone for as short as can be before all is on the device. A device that fails does not keep
+        // the mount: it is met again below, by the sync that counts. Lack of space does, since somebody can make room.
+        if (!Completion.IsCompleted && !_fileSystem.IsReadOnly)
+        {
+            try
+            {
+                await SyncPath.SyncFileSystemAsync(_fileSystem).ConfigureAwait(false);
+            }
+            catch (FileSystemException e) when (!staysWithoutSpace || e.Fault != IoFault.NoSpace)
+            {
+            }
+        }
+
+        Detach();
+        await Completion.ConfigureAwait(false);
     }
 
     private static FuseMountOptions ToMountOptions(string source, MountOptions options) => new()

@@ -83,7 +83,7 @@ internal sealed class MountService
         return await Volume.OpenAsync(memory, options);
     }
 
-    /// <summary>The answer for who asked: at once if the mount is busy, else when the volume has been released.</summary>
+    /// <summary>The answer for who asked: at once if the mount is busy or the host has no room for what is to be written, else when the volume has been released.</summary>
     private async Task<string> UnmountAsync()
     {
         await _unmounting.WaitAsync();
@@ -91,7 +91,7 @@ internal sealed class MountService
         {
             await _mount.UnmountAsync();
         }
-        catch (FileSystemException e) when (e.Fault == IoFault.Busy)
+        catch (FileSystemException e) when (e.Fault == IoFault.Busy || (e.Fault == IoFault.NoSpace && !_mount.Completion.IsCompleted))
         {
             return $"{ControlServer.FailedAnswer}{e.Message}";
         }

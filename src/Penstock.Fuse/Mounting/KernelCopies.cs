@@ -15,11 +15,9 @@ internal sealed class KernelCopies
 {
     /// <summary>
     /// Writes that wait for the kernel at once. The page they wait for may be locked by a request that the kernel has not sent yet because so many
-    /// others are unanswered, so neither their number nor their time may be without a limit: beyond it a write is answered first.
+    /// others are unanswered, so their number has a limit, as their time has: beyond it a write is answered first.
     /// </summary>
     private const int MostWaiting = 8;
-
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
     private readonly object _lock = new();
     private readonly Dictionary<ulong, RangeSet> _files = [];
@@ -91,17 +89,16 @@ internal sealed class KernelCopies
 
     private async ValueTask DropAsync(FuseNotifier notifier, ulong node, RangeSet ranges, long offset, long length)
     {
-        Task sent = notifier.InvalidateInodeAsync(node, offset, length);
         try
         {
             if (Interlocked.Increment(ref _waiting) <= MostWaiting)
             {
-                await sent.WaitAsync(s_patience).ConfigureAwait(false);
+                await notifier.InvalidateInodeAsync(node, offset, length).ConfigureAwait(false);
             }
-        }
-        catch (TimeoutException)
-        {
-            // Answered first, then: the notification goes out all the same.
+            else
+            {
+                notifier.InvalidateInode(node, offset, length);
+            }
         }
         finally
         {

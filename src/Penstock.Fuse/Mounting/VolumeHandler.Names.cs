@@ -109,8 +109,9 @@ internal sealed partial class VolumeHandler
         RequireWritable();
         FileName to = FileName.From(request.SecondName.ToArray());
 
-        // The values are Linux's on both sides; what we do not know (whiteout) is refused below.
-        await _names.RenameAsync(NodeOf(request), NameOf(request), _nodes[newDirectory], to, (RenameFlags)flags).ConfigureAwait(false);
+        // The values are Linux's on both sides; what we do not know is refused below.
+        NewNode? whiteout = (flags & FuseRenameFlags.Whiteout) != 0 ? NewNodeOf(request, FileKind.CharacterDevice, 0, 0) : null;
+        await _names.RenameAsync(NodeOf(request), NameOf(request), _nodes[newDirectory], to, (RenameFlags)flags, whiteout).ConfigureAwait(false);
         return Errno.None;
     }
 

@@ -10,6 +10,8 @@ namespace Penstock.Fuse.Session;
 /// </summary>
 internal sealed class FuseNotifier(FuseTransport transport) : IDisposable
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
     private readonly object _lock = new();
     private readonly Queue<Notification> _queue = new();
     private bool _isStarted;
@@ -24,14 +26,20 @@ internal sealed class FuseNotifier(FuseTransport transport) : IDisposable
         Enqueue(new Notification(FuseNotifyCode.InvalidateInode, node, 0, offset, length, null));
 
     /// <summary>
-    /// The same; completes when the kernel has done it, which can take as long as an answer of ours: whoever awaits it holds no lock, and does not wait
-    /// without a limit.
+    /// The same; completes when the kernel has done it, which can take as long as an answer of ours: whoever awaits it holds no lock. After a second it
+    /// completes all the same, in case the kernel waits for what the caller has not answered; the notification goes out whatever becomes of that.
     /// </summary>
-    public Task InvalidateInodeAsync(ulong node, long offset, long length)
+    public async ValueTask InvalidateInodeAsync(ulong node, long offset, long length)
     {
         var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Enqueue(new Notification(FuseNotifyCode.InvalidateInode, node, 0, offset, length, null) { Sent = sent });
-        return sent.Task;
+        try
+        {
+            await sent.Task.WaitAsync(s_patience).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+        }
     }
 
     /// <summary>Drops a cached name, or the cached knowledge that it does not exist.</summary>

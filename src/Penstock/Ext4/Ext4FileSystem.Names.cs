@@ -53,19 +53,24 @@ internal sealed partial class Ext4FileSystem
             {
                 await parent.Directory.AddAsync(handle, name, inode.Number, inode.Kind).ConfigureAwait(false);
                 Timestamp now = Now;
-                inode.Change(now, static (ref InodeAttributes a, Timestamp t) => (a.Links, a.ChangeTime) = (a.Links + 1, t));
-                inode.IsUnnamed = false;
-                if (inode.Orphan is not null)
-                {
-                    await Orphans.RemoveAsync(handle, inode).ConfigureAwait(false);
-                }
-                else
-                {
-                    await inode.StoreAsync(handle).ConfigureAwait(false);
-                }
-
+                await NameAsync(handle, inode, now).ConfigureAwait(false);
                 await TouchAsync(handle, parent, now).ConfigureAwait(false);
             }).ConfigureAwait(false);
+    }
+
+    /// <summary>An entry leads to the inode now: one more link, and no orphan any longer.</summary>
+    private async ValueTask NameAsync(Handle handle, Ext4Inode inode, Timestamp now)
+    {
+        inode.Change(now, static (ref InodeAttributes a, Timestamp t) => (a.Links, a.ChangeTime) = (a.Links + 1, t));
+        inode.IsUnnamed = false;
+        if (inode.Orphan is not null)
+        {
+            await Orphans.RemoveAsync(handle, inode).ConfigureAwait(false);
+        }
+        else
+        {
+            await inode.StoreAsync(handle).ConfigureAwait(false);
+        }
     }
 
     public override async ValueTask UnlinkAsync(Inode directory, FileName name, Inode target)

@@ -54,7 +54,8 @@ internal sealed partial class Ext4FileSystem
         var to = (Ext4Inode)request.ToDirectory;
         var source = (Ext4Inode)request.Source;
         var target = (Ext4Inode?)request.Target;
-        int credits = to.Directory.CreditsToAdd + (2 * Ext4Directory.CreditsToChange) + 3 + OrphanRegister.Credits;
+        int credits = to.Directory.CreditsToAdd + (2 * Ext4Directory.CreditsToChange) + 3 + OrphanRegister.Credits
+            + (request.Whiteout is null ? 0 : 1 + OrphanRegister.Credits);
         return ChangeAsync(credits, async handle =>
         {
             Timestamp now = Now;
@@ -67,7 +68,16 @@ internal sealed partial class Ext4FileSystem
                 await to.Directory.RedirectAsync(handle, request.ToName, source.Number, source.Kind).ConfigureAwait(false);
             }
 
-            await from.Directory.RemoveAsync(handle, request.FromName).ConfigureAwait(false);
+            if (request.Whiteout is Ext4Inode whiteout)
+            {
+                await from.Directory.RedirectAsync(handle, request.FromName, whiteout.Number, whiteout.Kind).ConfigureAwait(false);
+                await NameAsync(handle, whiteout, now).ConfigureAwait(false);
+            }
+            else
+            {
+                await from.Directory.RemoveAsync(handle, request.FromName).ConfigureAwait(false);
+            }
+
             if (source.Kind == FileKind.Directory)
             {
                 await MoveSubdirectoryAsync(handle, from, to, source, replaces: target is not null).ConfigureAwait(false);

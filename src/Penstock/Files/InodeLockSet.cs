@@ -8,7 +8,7 @@ namespace Penstock.Files;
 /// </summary>
 internal sealed class InodeLockSet
 {
-    private const int MaxInodes = 4;
+    private const int MaxInodes = 5;
 
     private readonly Inode[] _inodes = new Inode[MaxInodes];
     private int _count;

@@ -5,14 +5,18 @@ namespace Penstock.Files;
 /// <content>Renaming.</content>
 internal sealed partial class Namespace
 {
-    /// <summary>Renames, replacing what has the new name unless the flags say otherwise.</summary>
+    /// <summary>
+    /// Renames, replacing what has the new name unless the flags say otherwise. <paramref name="whiteout"/> says what the flag of that name makes.
+    /// </summary>
     /// <exception cref="FileSystemException">NotFound, Exists, InvalidArgument (into a descendant), NotEmpty, IsADirectory, NotADirectory,
     /// Busy ("." or ".."), TooManyLinks, NotPermitted, ReadOnly, NoSpace.</exception>
-    public async ValueTask RenameAsync(Inode fromDirectory, FileName fromName, Inode toDirectory, FileName toName, RenameFlags flags)
+    public async ValueTask RenameAsync(Inode fromDirectory, FileName fromName, Inode toDirectory, FileName toName, RenameFlags flags, NewNode? whiteout = null)
     {
         RequireDirectory(fromDirectory);
         RequireDirectory(toDirectory);
-        if ((flags & ~(RenameFlags.NoReplace | RenameFlags.Exchange)) != 0 || flags == (RenameFlags.NoReplace | RenameFlags.Exchange))
+        bool isKnown = (flags & ~(RenameFlags.NoReplace | RenameFlags.Exchange | RenameFlags.Whiteout)) == 0;
+        bool isContrary = (flags & RenameFlags.Exchange) != 0 && flags != RenameFlags.Exchange;
+        if (!isKnown || isContrary || ((flags & RenameFlags.Whiteout) != 0) != whiteout.HasValue)
         {
             throw Fail(IoFault.InvalidArgument, fromName);
         }
@@ -23,7 +27,8 @@ internal sealed partial class Namespace
         }
 
         RequireWritable();
-        var step = new RenameStep(fromDirectory, fromName, toDirectory, toName, flags);
+        Inode? white = whiteout is { } node ? await CreateUnnamedAsync(fromDirectory, node).ConfigureAwait(false) : null;
+        var step = new RenameStep(fromDirectory, fromName, toDirectory, toName, flags, white);
         bool holdsRenameLock = false;
         try
         {
@@ -43,6 +48,8 @@ internal sealed partial class Namespace
             {
                 fileSystem.RenameLock.ReleaseExclusive();
             }
+
+            await ReleaseAsync(white).ConfigureAwait(false);
         }
     }
 
@@ -109,6 +116,7 @@ internal sealed partial class Namespace
         locks.Add(step.ToDirectory);
         locks.Add(source);
         locks.Add(target);
+        locks.Add(step.Whiteout);
         await locks.AcquireAsync().ConfigureAwait(false);
         try
         {
@@ -128,6 +136,7 @@ internal sealed partial class Namespace
                 ToDirectory = step.ToDirectory,
                 ToName = step.ToName,
                 Target = target,
+                Whiteout = step.Whiteout,
                 IsExchange = step.IsExchange,
             }).ConfigureAwait(false);
             return true;
@@ -195,7 +204,7 @@ internal sealed partial class Namespace
         NeedsRenameLock,
     }
 
-    private sealed record RenameStep(Inode FromDirectory, FileName FromName, Inode ToDirectory, FileName ToName, RenameFlags Flags)
+    private sealed record RenameStep(Inode FromDirectory, FileName FromName, Inode ToDirectory, FileName ToName, RenameFlags Flags, Inode? Whiteout)
     {
         public bool IsExchange => (Flags & RenameFlags.Exchange) != 0;
     }

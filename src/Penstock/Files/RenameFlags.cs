@@ -11,4 +11,7 @@ internal enum RenameFlags
 
     /// <summary>Both names swap what they lead to; both must exist (RENAME_EXCHANGE).</summary>
     Exchange = 2,
+
+    /// <summary>The old name does not go, but leads to a character device 0:0, by which overlay file systems say that it is gone (RENAME_WHITEOUT).</summary>
+    Whiteout = 4,
 }

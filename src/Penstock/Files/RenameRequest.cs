@@ -17,6 +17,9 @@ internal readonly record struct RenameRequest
     /// <summary>What has the new name already, or null: it is replaced, or exchanged.</summary>
     public Inode? Target { get; init; }
 
+    /// <summary>What gets the old name, or null: an inode without a name, which the rename gives it.</summary>
+    public Inode? Whiteout { get; init; }
+
     /// <summary>Whether source and target swap names (RENAME_EXCHANGE).</summary>
     public bool IsExchange { get; init; }
 }

@@ -46,4 +46,43 @@ public sealed class FullVolumeTests
             v.Run("rm -f f; fallocate -l 10m g; test $(stat -c %b g) -ge 20480");
         },
         "48M");
+
+    /// <summary>A sparse image on a host without room: the error comes at fsync, the mount stays, and once there is room nothing is missing.</summary>
+    [Fact]
+    public void A_host_that_is_full_loses_nothing()
+    {
+        Needs.Mounts();
+        using var scratch = new ScratchFolder();
+        string host = scratch["host"];
+        string mount = scratch["mnt"];
+        string image = Path.Combine(host, "volume.img");
+        Directory.CreateDirectory(host);
+        Directory.CreateDirectory(mount);
+        OutsideProgram.Run("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", host);
+        try
+        {
+            OutsideProgram.Run("truncate", "-s", "200m", image);
+            OutsideProgram.Run("mkfs.ext4", "-q", "-F", "-J", "size=4", image);
+            PenstockProgram.Run("mount", image, mount);
+            (int code, string output) = Script.TryRun(mount, "head -c 40000000 /dev/urandom > ../data; cp ../data file; sync file");
+            Assert.True(code != 0 && output.Contains("No space left", StringComparison.Ordinal), output);
+            (code, output) = PenstockProgram.TryRun("unmount", mount);
+            Assert.True(code == 1 && output.Contains("no space left", StringComparison.Ordinal), output);
+
+            OutsideProgram.Run("mount", "-o", "remount,size=200m", host);
+
+            // The first to sync hears of the attempt that failed while nobody was there to hear it.
+            Script.Run(mount, "sync file 2> ../heard || true; sync file; cmp file ../data; : > more");
+            PenstockProgram.Run("unmount", mount);
+            MountedVolume.Judge(image);
+            PenstockProgram.Run("mount", image, mount);
+            Script.Run(mount, "cmp file ../data; test -e more");
+            PenstockProgram.Run("unmount", mount);
+        }
+        finally
+        {
+            OutsideProgram.TryRun("umount", "-l", mount);
+            OutsideProgram.TryRun("umount", "-l", host);
+        }
+    }
 }

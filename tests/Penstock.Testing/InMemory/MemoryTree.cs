@@ -125,6 +125,10 @@ internal sealed class MemoryTree : MemoryFileSystem
             }
 
             Leave(request.FromDirectory, request.FromName);
+            if (request.Whiteout is { } whiteout)
+            {
+                await LinkAsync(request.FromDirectory, request.FromName, whiteout);
+            }
         }
 
         Enter(request.ToDirectory, request.ToName, request.Source);

@@ -9,7 +9,7 @@ import ctypes, errno, fcntl, mmap, os, shutil, signal, socket, stat, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
 AT_FDCWD, AT_EMPTY_PATH, AT_SYMLINK_FOLLOW = -100, 0x1000, 0x400
-NOREPLACE, EXCHANGE = 1, 2
+NOREPLACE, EXCHANGE, WHITEOUT = 1, 2, 4
 KEEP_SIZE, PUNCH, ZERO = 1, 2, 0x10
 UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
 ACCESS_ACL, DEFAULT_ACL = "system.posix_acl_access", "system.posix_acl_default"
@@ -200,9 +200,9 @@ def renames():
 
     places = ("file", "second", "hard", "empty", "other", "full", "link", "absent", "tree", "tree/sub", "tree/sub/deep", ".", "file/", "empty/", "new", "new/", "tree/sub/deep/new")
     clean = False
-    for flags in (0, NOREPLACE, EXCHANGE, NOREPLACE | EXCHANGE):
-        for a in places:
-            for b in places if flags < 3 else ("second", "new"):
+    for flags in (0, NOREPLACE, EXCHANGE, NOREPLACE | EXCHANGE, WHITEOUT, WHITEOUT | NOREPLACE, WHITEOUT | EXCHANGE):
+        for a in places if flags < 3 else ("file", "full", "absent", "tree/sub"):
+            for b in places if flags < 3 else ("second", "hard", "empty", "new", "tree/new", "tree/sub/deep/new"):
                 if not clean:
                     fresh()
                 try:
