@@ -68,8 +68,8 @@ internal sealed class Ext4Volume
     public DamageRecord Damage { get; } = new();
 
     /// <summary>
-    /// Whether damage ends all changes (s_errors): "continue" refuses only what is damaged, "remount-ro" everything new; "panic" stops storing too, as the
-    /// machine would stop.
+    /// Whether damage ends all changes (s_errors): "continue" refuses only what is damaged, "remount-ro" everything new; so does "panic", since a library stops no
+    /// machine.
     /// </summary>
     public bool DamageEndsChanges => IsDamaged && (ErrorPolicy)Superblock.ErrorPolicy != ErrorPolicy.Continue;
 
@@ -99,15 +99,9 @@ internal sealed class Ext4Volume
         return true;
     }
 
-    /// <summary>Notes damage that was met, for the superblock, and does what that wants done about it (s_errors).</summary>
-    public void NoteDamage(CorruptVolumeException found)
-    {
+    /// <summary>Notes damage that was met, for the superblock.</summary>
+    public void NoteDamage(CorruptVolumeException found) =>
         Damage.Add(found, new Files.Timestamp(Scheduler.UnixNanoseconds / Files.Timestamp.NanosecondsPerSecond));
-        if ((ErrorPolicy)Superblock.ErrorPolicy == ErrorPolicy.Panic)
-        {
-            Abort(IoFault.Corrupt);
-        }
-    }
 
     /// <summary>For the filter of a catch, as <see cref="NoteDamage"/>. Always false, so that the exception goes its way.</summary>
     public bool MeetsDamage(CorruptVolumeException found)

@@ -20,13 +20,12 @@ internal static class FastCommitRecord
     /// <summary>The record of an inode that the volume does not have yet.</summary>
     /// <param name="told">What the fast commit has of it.</param>
     /// <param name="inodeSize">Bytes of an inode of the volume.</param>
-    /// <param name="deletionTime">i_dtime: where the list of orphans goes on, if the number stands in it.</param>
     /// <exception cref="CorruptVolumeException">It is of a kind that no fast commit can tell of.</exception>
-    public static InodeRecord Make(FastCommitInode told, int inodeSize, uint deletionTime)
+    public static InodeRecord Make(FastCommitInode told, int inodeSize)
     {
         InodeRecord made = InodeRecord.Create(inodeSize);
         told.Record!.Value.Span.CopyTo(made.Bytes);
-        made.DeletionTime = deletionTime;
+        made.DeletionTime = 0;
         LittleEndian.U32(made.Bytes, BlocksOffset, 0);
         LittleEndian.U16(made.Bytes, HighBlocksOffset, 0);
         made.Flags &= ~(InodeFlags.HugeFile | InodeFlags.Index);

@@ -24,7 +24,8 @@ internal sealed class FastCommitReplay
     private readonly HashSet<uint> _dead = [];
     private readonly HashSet<uint> _new = [];
     private readonly Dictionary<uint, InodeKind> _kindsBefore = [];
-    private HashSet<uint> _orphans = [];
+    private readonly HashSet<uint> _replaced = [];
+    private OrphanSurvey _orphans = null!;
 
     /// <summary>The latest change that a record tells of: about when the fast commits were written.</summary>
     private Timestamp _latest;
@@ -54,19 +55,20 @@ internal sealed class FastCommitReplay
         }
 
         // It was opened and closed here only: the superblock stays as it was, but for what is free.
-        (before.FreeBlockCount, before.FreeInodeCount) = (working.FreeBlockCount, working.FreeInodeCount);
+        (before.FreeBlockCount, before.FreeInodeCount, before.LastOrphan) = (working.FreeBlockCount, working.FreeInodeCount, working.LastOrphan);
         await SuperblockKeeper.WriteAsync(held, before).ConfigureAwait(false);
         return await held.ListChangesAsync(before.BlockSize).ConfigureAwait(false);
     }
 
     private async ValueTask ApplyAsync()
     {
-        _orphans = await new OrphanSurvey(_fileSystem).ReadAsync().ConfigureAwait(false);
+        _orphans = await OrphanSurvey.ReadAsync(_fileSystem).ConfigureAwait(false);
         foreach (FastCommitInode inode in _plan.Inodes.Values)
         {
             await ClaimAsync(inode).ConfigureAwait(false);
         }
 
+        await _orphans.RemoveAsync(_replaced).ConfigureAwait(false);
         foreach (FastCommitInode inode in _plan.Inodes.Values.Where(i => !_dead.Contains((uint)i.Number.Value) && i.Record is not null))
         {
             await PutRecordAsync(inode).ConfigureAwait(false);
@@ -85,6 +87,12 @@ internal sealed class FastCommitReplay
         foreach (FastCommitInode inode in _plan.Inodes.Values)
         {
             await FinishAsync(inode).ConfigureAwait(false);
+        }
+
+        // Rule 2: another file may have given a block away after it was claimed.
+        foreach (FastCommitInode inode in _plan.Inodes.Values.Where(i => i.Ranges.Count > 0 && !_dead.Contains((uint)i.Number.Value)))
+        {
+            await ClaimMappedAsync(inode).ConfigureAwait(false);
         }
     }
 
@@ -121,7 +129,7 @@ internal sealed class FastCommitReplay
                 async handle => await Volume.Inodes.ClaimAsync(handle, told.Number, isDirectory).ConfigureAwait(false)).ConfigureAwait(false);
         }
 
-        if (lives || !isNew)
+        if (lives)
         {
             await ClaimBlocksAsync(told.Ranges).ConfigureAwait(false);
         }
@@ -130,15 +138,15 @@ internal sealed class FastCommitReplay
     /// <summary>The number belongs to another inode now, and the one that had it is gone; what it had is free.</summary>
     private async ValueTask EmptyAsync(FastCommitInode told, InodeRecord record, bool willBeDirectory)
     {
+        Ext4Inode old = await LoadAsync((uint)told.Number.Value).ConfigureAwait(false);
+        _replaced.Add((uint)told.Number.Value);
         if (record.IsDirectory != willBeDirectory)
         {
             // The group counts its directories: the number is freed, and taken again as what it will be.
-            Ext4Inode old = await LoadAsync((uint)told.Number.Value).ConfigureAwait(false);
             await old.DeleteAsync().ConfigureAwait(false);
         }
         else
         {
-            Ext4Inode old = await LoadAsync((uint)told.Number.Value).ConfigureAwait(false);
             if (old.Ext4Mapper is { } mapper)
             {
                 await mapper.RemoveAsync(default, mapper.MaxBlocks).ConfigureAwait(false);
@@ -147,7 +155,7 @@ internal sealed class FastCommitReplay
             await old.ExtendedAttributes.ReleaseAllAsync().ConfigureAwait(false);
         }
 
-        _loaded.Remove((uint)told.Number.Value);
+        Forget((uint)told.Number.Value);
     }
 
     private async ValueTask PutRecordAsync(FastCommitInode told)
@@ -162,7 +170,7 @@ internal sealed class FastCommitReplay
         InodeRecord record = await ReadRecordAsync(told.Number).ConfigureAwait(false);
         if (isNew)
         {
-            record = FastCommitRecord.Make(told, record.InodeSize, _orphans.Contains(number) ? record.DeletionTime : 0);
+            record = FastCommitRecord.Make(told, record.InodeSize);
         }
         else
         {
@@ -173,7 +181,7 @@ internal sealed class FastCommitReplay
         record.LinkCount = isNew && record.IsDirectory ? (ushort)2 : (ushort)told.LinksAfter(record.LinkCount);
         await WriteRecordAsync(told.Number, record).ConfigureAwait(false);
         _latest = _latest.CompareTo(record.Changed) < 0 ? record.Changed : _latest;
-        _loaded.Remove(number);
+        Forget(number);
     }
 
     /// <summary>What lay in the inode of a file has moved to blocks.</summary>
@@ -276,12 +284,14 @@ internal sealed class FastCommitReplay
         }
 
         Ext4Inode inode = await LoadAsync(number).ConfigureAwait(false);
-        await PutRangesAsync(inode, told.Ranges).ConfigureAwait(false);
         if (_dead.Contains(number))
         {
             await EndAsync(inode).ConfigureAwait(false);
+            return;
         }
-        else if (told.Record is null && told.LinkDelta != 0)
+
+        await PutRangesAsync(inode, told.Ranges).ConfigureAwait(false);
+        if (told.Record is null && told.LinkDelta != 0)
         {
             inode.Change(told.LinkDelta, static (ref InodeAttributes a, int delta) => a.Links = (uint)(a.Links + delta));
             await ChangeAsync(1, inode.StoreAsync).ConfigureAwait(false);
@@ -292,7 +302,7 @@ internal sealed class FastCommitReplay
     private async ValueTask EndAsync(Ext4Inode inode)
     {
         inode.Change(static (ref InodeAttributes a) => a.Links = 0);
-        if (_orphans.Contains((uint)inode.Number.Value))
+        if (_orphans.Contains((uint)inode.Number.Value) && !_replaced.Contains((uint)inode.Number.Value))
         {
             await ChangeAsync(1, inode.StoreAsync).ConfigureAwait(false);
             return;
@@ -309,6 +319,7 @@ internal sealed class FastCommitReplay
             return;
         }
 
+        await ClaimBlocksAsync(ranges).ConfigureAwait(false);
         var mapper = inode.Ext4Mapper as ExtentMapper ?? throw Damaged(inode.Number, "fc_ino", "of a file without extents, whose map it changes");
         foreach (BlockRun range in ranges)
         {
@@ -322,20 +333,21 @@ internal sealed class FastCommitReplay
             }
         }
 
-        // Rule 2: another file may have given such a block away after it was claimed.
-        var still = new List<BlockRun>();
-        foreach (BlockRun range in ranges.Where(r => r.IsAllocated))
+        await ChangeAsync(1, inode.StoreAsync).ConfigureAwait(false);
+    }
+
+    private async ValueTask ClaimMappedAsync(FastCommitInode told)
+    {
+        BlockMapper mapper = (await LoadAsync((uint)told.Number.Value).ConfigureAwait(false)).RequireMapper();
+        foreach (BlockRun range in told.Ranges.Where(r => r.IsAllocated))
         {
-            BlockRun run = await mapper.MapAsync(range.First, range.Count).ConfigureAwait(false);
-            for (ulong next = range.First.Value; run.IsAllocated && next < range.End.Value; next = run.End.Value)
+            for (ulong next = range.First.Value; next < range.End.Value;)
             {
-                run = await mapper.MapAsync(new FileBlock(next), range.End.Value - next).ConfigureAwait(false);
-                still.Add(run);
+                BlockRun run = await mapper.MapAsync(new FileBlock(next), range.End.Value - next).ConfigureAwait(false);
+                await ClaimBlocksAsync([run]).ConfigureAwait(false);
+                next = run.End.Value;
             }
         }
-
-        await ClaimBlocksAsync(still).ConfigureAwait(false);
-        await ChangeAsync(1, inode.StoreAsync).ConfigureAwait(false);
     }
 
     private async ValueTask ClaimBlocksAsync(IEnumerable<BlockRun> ranges)
@@ -356,6 +368,15 @@ internal sealed class FastCommitReplay
         }
 
         return inode;
+    }
+
+    /// <summary>Another takes its place, from what is on the volume now: this one is never stored again.</summary>
+    private void Forget(uint number)
+    {
+        if (_loaded.Remove(number, out Ext4Inode? inode))
+        {
+            inode.Retire();
+        }
     }
 
     private async ValueTask<bool> IsInUseAsync(InodeNumber number)
