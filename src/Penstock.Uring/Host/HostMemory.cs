@@ -3,8 +3,22 @@ namespace Penstock.Uring;
 /// <summary>What the host is told of memory.</summary>
 internal static unsafe class HostMemory
 {
+    /// <summary>MADV_HUGEPAGE.</summary>
+    private const int HugePage = 14;
+
     /// <summary>MADV_POPULATE_WRITE (5.14).</summary>
     private const int PopulateWrite = 23;
+
+    /// <summary>Asks for pages of the largest size that fits, such as 2 MiB, when the memory is touched. A hint.</summary>
+    /// <param name="address">The first byte, at the start of such a page.</param>
+    /// <param name="length">In bytes.</param>
+    public static void PreferHugePages(nint address, int length)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            _ = LibC.AdviseMemory((void*)address, (nuint)length, HugePage);
+        }
+    }
 
     /// <summary>
     /// Has the host give the memory now and at once, in place of page by page when each is touched first. A hint: an older kernel does not know it.

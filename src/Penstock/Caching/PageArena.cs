@@ -1,3 +1,5 @@
+using Penstock.Devices.Host;
+
 namespace Penstock.Caching;
 
 /// <summary>
@@ -14,8 +16,12 @@ internal sealed class PageArena
     /// <summary>4 KiB to 64 KiB.</summary>
     private const int ClassCount = 5;
 
+    /// <summary>Budgets below have slabs of half the length.</summary>
+    private const long SmallBudget = 64 << 20;
+
     private readonly object _latch = new();
     private readonly PageCache _cache;
+    private readonly FreshMemory _freshMemory;
     private readonly Stack<nint> _spareMemory = new();
     private readonly SizeClass[] _classes = new SizeClass[ClassCount];
     private readonly int _slabLength;
@@ -24,10 +30,11 @@ internal sealed class PageArena
     public PageArena(PageCache cache, long budget)
     {
         _cache = cache;
+        _freshMemory = new FreshMemory(cache.Scheduler);
         Budget = budget;
 
-        // A budget of a few pages, as tests have, is still shared between page sizes.
-        _slabLength = (int)Math.Clamp(budget & -(1L << 16), 1 << 16, PageSlab.Length);
+        // A budget of a few pages, as tests have, is still shared between page sizes; a small one in more than a few slabs.
+        _slabLength = (int)Math.Clamp(budget & -(1L << 16), 1 << 16, budget >= SmallBudget ? PageSlab.Length : PageSlab.Length / 2);
         for (int i = 0; i < ClassCount; i++)
         {
             _classes[i] = new SizeClass();
@@ -167,14 +174,14 @@ internal sealed class PageArena
         {
             foreach (SizeClass pages in _classes)
             {
-                pages.Slabs.ForEach(static slab => PageSlab.Free(slab.TakeMemory()));
+                pages.Slabs.ForEach(static slab => FreshMemory.Free(slab.TakeMemory()));
                 pages.Slabs.Clear();
                 pages.Free.Clear();
             }
 
             while (_spareMemory.TryPop(out nint memory))
             {
-                PageSlab.Free(memory);
+                FreshMemory.Free(memory);
             }
         }
     }
@@ -190,7 +197,7 @@ internal sealed class PageArena
         }
 
         _slabBytes += _slabLength;
-        var slab = new PageSlab(_cache, pageSize, _slabLength, _spareMemory.TryPop(out nint memory) ? memory : 0);
+        var slab = new PageSlab(_cache, pageSize, _slabLength, _spareMemory.TryPop(out nint spare) ? spare : _freshMemory.Allocate(_slabLength));
         pages.Slabs.Add(slab);
         slab.FreePages = slab.Pages.Length;
         for (int i = slab.Pages.Length - 1; i >= 0; i--)

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Penstock.Devices.Host;
 using Penstock.Execution;
 using Penstock.Memory;
@@ -6,28 +5,25 @@ using Penstock.Memory;
 namespace Penstock.Caching;
 
 /// <summary>A stretch of aligned native memory that is cut into pages of one size, and may be cut anew when all of them are free.</summary>
-internal sealed unsafe class PageSlab
+internal sealed class PageSlab
 {
-    /// <summary>The length of a slab in bytes: 256 pages of 4 KiB, 16 of 64 KiB.</summary>
-    public const int Length = 1 << 20;
+    /// <summary>The length of a slab in bytes: 512 pages of 4 KiB, 32 of 64 KiB.</summary>
+    public const int Length = FreshMemory.HugeLength;
 
     /// <summary>What fresh pages hold where that is checked.</summary>
     private const byte Junk = 0xC5;
-
-    /// <summary>That of the largest pages.</summary>
-    private const int Alignment = 64 << 10;
 
     private readonly nint _address;
 
     /// <param name="cache">Whose pages they are.</param>
     /// <param name="pageSize">The bytes of a page.</param>
     /// <param name="length">The bytes of the slab.</param>
-    /// <param name="memory">The memory of a slab of that length which is no more; 0: the slab gets memory of its own.</param>
+    /// <param name="memory">Memory of that length, aligned for the largest pages.</param>
     public PageSlab(PageCache cache, int pageSize, int length, nint memory)
     {
         Cache = cache;
         PageSize = pageSize;
-        _address = memory != 0 ? memory : FreshMemory.Allocate(length, Alignment);
+        _address = memory;
         Pages = new CachePage[length / pageSize];
         if (Checks.IsSupported)
         {
@@ -55,7 +51,4 @@ internal sealed unsafe class PageSlab
 
     /// <summary>The memory, for the next slab. Every page is free, and none is in a free list.</summary>
     public nint TakeMemory() => _address;
-
-    /// <summary>Gives memory of a slab back to the system.</summary>
-    public static void Free(nint memory) => NativeMemory.AlignedFree((void*)memory);
 }
