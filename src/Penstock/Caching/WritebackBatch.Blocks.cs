@@ -73,6 +73,7 @@ internal sealed partial class WritebackBatch
     }
 
     /// <summary>Maps the dirty blocks of one page; false where that needs what was not prepared.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<bool> MapPageAsync(int index)
     {
         uint dirty = _dirty[index];
@@ -102,6 +103,7 @@ internal sealed partial class WritebackBatch
         return true;
     }
 
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<bool> MapBlocksAsync(FileBlock first, ulong count)
     {
         for (FileBlock end = first + count; first < end;)
@@ -192,6 +194,7 @@ internal sealed partial class WritebackBatch
     private bool HasCredits(int credits) =>
         _handle is not null && (_handle.CreditsLeft >= credits || _handle.TryExtend(credits - _handle.CreditsLeft));
 
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<BlockRun> AllocateAsync(BlockRun hole)
     {
         bool isDelayed = IsDelayed(hole.First);

@@ -108,6 +108,7 @@ internal sealed partial class WritebackBatch
     }
 
     /// <summary>Rule 2.17: the data is on the device, so the blocks may be read. Waits for no room: the handle was reserved (Rule 2.18).</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask ConvertAsync()
     {
         Handle handle = _reserved!.Begin();

@@ -126,6 +126,7 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
     }
 
     /// <summary>Step 1. Nothing is locked yet.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask PrepareAsync(int count, bool allocates, bool converts)
     {
         if (_file.File.HasInlineData)
@@ -157,6 +158,7 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
         }
     }
 
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<(bool HasHole, bool HasUnwritten)> LookAsync(ulong blocks)
     {
         bool hasHole = false;
@@ -180,6 +182,7 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
     /// New blocks that cannot be unwritten are the file's as soon as their transaction is committed, so that one waits for the data, and has the size that goes
     /// with them.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask ClaimDataAsync()
     {
         if (_handle is null || _count == 0 || _file.File.HasInlineData || Mapper.CanBeUnwritten || _handle.ClaimData() is not { } claim)
@@ -195,6 +198,7 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
     }
 
     /// <summary>Step 2: locks the first page, and those after it that are free and go together with it.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask LockPagesAsync(int count)
     {
         if (_file.TryPin(_first) is not { } first)

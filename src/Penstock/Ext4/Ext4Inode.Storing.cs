@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Penstock.Execution;
 using Penstock.Ext4.Format;
 using Penstock.Files;
 using Penstock.Journal;
@@ -7,6 +9,7 @@ namespace Penstock.Ext4;
 /// <content>Storing the record.</content>
 internal sealed partial class Ext4Inode
 {
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     protected override async ValueTask StoreRecordAsync(Handle handle)
     {
         MetadataBlock block = await Volume.Cache.GetAsync(_tableBlock).ConfigureAwait(false);

@@ -1,5 +1,5 @@
-using Penstock.Execution;
 using System.Runtime.CompilerServices;
+using Penstock.Execution;
 using Penstock.Memory;
 
 namespace Penstock.Files;
@@ -89,6 +89,7 @@ internal static class FileRequests
         }
     }
 
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<bool> FlushAsync(OpenFile file, bool dataOnly)
     {
         await SyncPath.FsyncAsync(file.Inode, dataOnly, file.ErrorCursor).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Penstock.Caching;
 using Penstock.Devices;
 using Penstock.Execution;
@@ -187,6 +188,7 @@ internal abstract class Inode : IPagedFile
     /// Writes attributes and <see cref="StoredSize"/> into the inode's block, in <paramref name="handle"/>: one credit. If that fails they wait
     /// again, which a sync that saw them being stored learns when the handle has stopped (<see cref="InodeTable.FailedStores"/>).
     /// </summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     public async ValueTask StoreAsync(Handle handle)
     {
         // Cleared first, and seen to be before anything is read: a change in the meantime marks it again.

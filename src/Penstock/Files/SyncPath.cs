@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Penstock.Caching;
 using Penstock.Execution;
 using Penstock.Journal;
@@ -13,6 +14,7 @@ internal static class SyncPath
     /// </summary>
     /// <exception cref="FileSystemException">Something is not on stable storage, or an earlier write-back failed that this open file has not been
     /// told of (Rule 2.16).</exception>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     public static async ValueTask FsyncAsync(Inode inode, bool dataOnly, ErrorCursor cursor)
     {
         FilePages? pages = inode.Pages;
@@ -79,6 +81,7 @@ internal static class SyncPath
     private static IoFault StillFailing(FilePages? pages, IoFault fault) => pages is { HasFailed: true } ? fault : IoFault.None;
 
     /// <summary>fdatasync leaves out times and the like; the size, if it changed, it does not.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private static async ValueTask StoreAttributesAsync(Inode inode, bool dataOnly)
     {
         FilePages? pages = inode.Pages;
@@ -114,6 +117,7 @@ internal static class SyncPath
         }
     }
 
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private static async ValueTask CommitAndFlushAsync(FileSystem fileSystem)
     {
         MetadataJournal journal = fileSystem.Journal;

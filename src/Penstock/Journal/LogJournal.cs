@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Penstock.Execution;
 using Penstock.Journal.Format;
 
@@ -139,6 +140,7 @@ internal sealed class LogJournal : TransactionalJournal
     }
 
     /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     protected override async ValueTask<StoreOutcome> StoreAsync(Transaction transaction)
     {
         LoggedTransaction? logged = null;
@@ -226,6 +228,7 @@ internal sealed class LogJournal : TransactionalJournal
     }
 
     /// <summary>Rules 1 to 3, in their order.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<StoreOutcome> WriteLogAsync(Transaction transaction, LoggedTransaction logged)
     {
         StoreOutcome outcome = await MakeSpaceAsync().ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Penstock.Devices;
 using Penstock.Execution;
 using Penstock.Journal.Format;
@@ -56,6 +57,7 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
     }
 
     /// <summary>Writes all but the commit block, from a block of the journal on, and waits for it. Nothing is flushed.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public async ValueTask<StoreOutcome> WriteAsync(
         LogSequence sequence, uint first, List<MetadataBlock> blocks, IReadOnlyCollection<ulong> revoked)
     {
@@ -86,6 +88,7 @@ internal sealed class LogWriter : IDeviceRequestOwner, IDisposable
     /// <summary>Writes the block that makes the transaction count, durably.</summary>
     /// <param name="commit">What it says.</param>
     /// <param name="block">The block of the journal that it takes: the one behind the transaction's others.</param>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public async ValueTask<StoreOutcome> CommitAsync(CommitBlock commit, uint block)
     {
         int chunk = await _writes.TakeAsync().ConfigureAwait(false);

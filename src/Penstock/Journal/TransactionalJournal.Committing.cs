@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Penstock.Devices;
 using Penstock.Execution;
 using Penstock.Mapping;
@@ -11,6 +12,7 @@ internal abstract partial class TransactionalJournal
     private const int MaxLastHandles = 8;
 
     /// <summary>Flushes the device's own cache. One call at a time.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     protected async ValueTask<StoreOutcome> FlushAsync()
     {
         long number = Interlocked.Increment(ref _flushesBegun);
@@ -133,6 +135,7 @@ internal abstract partial class TransactionalJournal
         }
     }
 
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<StoreOutcome> CommitClosedAsync(Transaction transaction)
     {
         StoreOutcome outcome = default;
@@ -213,6 +216,7 @@ internal abstract partial class TransactionalJournal
     }
 
     /// <summary>Rule 3. Its credits are the journal's own: the commit waits for nobody.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     private async ValueTask RunLastHandleAsync(Transaction transaction)
     {
         JournalHandle handle = _handles.Rent();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Penstock.Execution;
 using Penstock.Locking;
 using Penstock.Mapping;
@@ -145,6 +146,7 @@ internal abstract partial class TransactionalJournal : MetadataJournal
     }
 
     /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     public override async ValueTask CommitAsync(TransactionId transaction)
     {
         PooledCompletion<StoreOutcome>? waiter = null;

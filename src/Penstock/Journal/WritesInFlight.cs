@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Penstock.Devices;
 using Penstock.Execution;
 
@@ -61,6 +62,7 @@ internal sealed class WritesInFlight
     }
 
     /// <summary>Waits for an idle slot and takes it.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public async ValueTask<int> TakeAsync()
     {
         while (true)
@@ -108,6 +110,7 @@ internal sealed class WritesInFlight
     }
 
     /// <summary>Waits until every slot is idle.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
     public async ValueTask DrainAsync()
     {
         while (true)
