@@ -30,7 +30,7 @@ internal sealed class CatCommand : Command
                 _terminal.Subject = path.ToString();
                 await using TreeContent file = await new VolumeTree(volume).OpenAsync(path.Path, cancellationToken);
                 await ContentPump.RunAsync(
-                    file, (bytes, _, token) => _terminal.Bytes.WriteAsync(bytes, token), skipsHoles: false, cancellationToken);
+                    file, long.MaxValue, (bytes, _, token) => _terminal.Bytes.WriteAsync(bytes, token), skipsHoles: false, cancellationToken);
             }
         }
 

@@ -3,7 +3,7 @@ namespace Penstock.Cli.Copying;
 /// <summary>Buffers that are kept for the next file: most files are small, and a fresh one costs more than they do.</summary>
 internal readonly struct AlignedMemory : IDisposable
 {
-    private static readonly Stack<AlignedBuffer> s_idle = new();
+    private static readonly Dictionary<int, Stack<AlignedBuffer>> s_idle = [];
     private readonly AlignedBuffer _buffer;
 
     private AlignedMemory(AlignedBuffer buffer) => _buffer = buffer;
@@ -14,7 +14,7 @@ internal readonly struct AlignedMemory : IDisposable
     {
         lock (s_idle)
         {
-            if (s_idle.TryPop(out AlignedBuffer? idle) && idle.Length >= length)
+            if (s_idle.TryGetValue(length, out Stack<AlignedBuffer>? same) && same.TryPop(out AlignedBuffer? idle))
             {
                 return new AlignedMemory(idle);
             }
@@ -27,7 +27,12 @@ internal readonly struct AlignedMemory : IDisposable
     {
         lock (s_idle)
         {
-            s_idle.Push(_buffer);
+            if (!s_idle.TryGetValue(_buffer.Length, out Stack<AlignedBuffer>? same))
+            {
+                s_idle.Add(_buffer.Length, same = new Stack<AlignedBuffer>());
+            }
+
+            same.Push(_buffer);
         }
     }
 }

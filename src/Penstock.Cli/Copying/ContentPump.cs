@@ -3,7 +3,8 @@ namespace Penstock.Cli.Copying;
 /// <summary>Moves the content of a file from one place to another, reading ahead of the writing and leaving holes as holes.</summary>
 internal static class ContentPump
 {
-    private const int BufferBytes = 1 << 20;
+    private const int MaxBufferBytes = 1 << 20;
+    private const int MinBufferBytes = 256 << 10;
 
     /// <summary>The size of the zeros that are worth a hole.</summary>
     private const int HoleBytes = 4096;
@@ -11,24 +12,25 @@ internal static class ContentPump
     /// <summary>Takes the bytes of a file in turn; what lies between two calls is zeros.</summary>
     public delegate ValueTask Sink(ReadOnlyMemory<byte> bytes, long offset, CancellationToken cancellationToken);
 
-    /// <summary>Reads all of <paramref name="source"/> into <paramref name="sink"/>.</summary>
+    /// <summary>Reads all of <paramref name="source"/>, which has some <paramref name="length"/> bytes, into <paramref name="sink"/>.</summary>
     /// <returns>Where the last byte that was passed on ends.</returns>
-    public static async Task<long> RunAsync(TreeContent source, Sink sink, bool skipsHoles, CancellationToken cancellationToken)
+    public static async Task<long> RunAsync(TreeContent source, long length, Sink sink, bool skipsHoles, CancellationToken cancellationToken)
     {
-        using AlignedMemory buffers = AlignedMemory.Rent(2 * BufferBytes);
-        Memory<byte> current = buffers.Memory[..BufferBytes];
-        Memory<byte> spare = buffers.Memory[BufferBytes..];
+        int bufferBytes = length < MinBufferBytes ? MinBufferBytes : MaxBufferBytes;
+        using AlignedMemory buffers = AlignedMemory.Rent(2 * bufferBytes);
+        Memory<byte> current = buffers.Memory[..bufferBytes];
+        Memory<byte> spare = buffers.Memory.Slice(bufferBytes, bufferBytes);
         long offset = skipsHoles ? await source.SkipHoleAsync(0) : 0;
-        int length = await source.ReadAsync(current, offset, cancellationToken);
+        int count = await source.ReadAsync(current, offset, cancellationToken);
         long end = 0;
-        while (length > 0)
+        while (count > 0)
         {
             // The next read is in flight while this piece is written; it is waited for in any case, since it owns its buffer.
-            long nextOffset = skipsHoles ? await source.SkipHoleAsync(offset + length) : offset + length;
+            long nextOffset = skipsHoles ? await source.SkipHoleAsync(offset + count) : offset + count;
             ValueTask<int> next = source.ReadAsync(spare, nextOffset, cancellationToken);
             try
             {
-                await (skipsHoles ? PassDataAsync(sink, current[..length], offset, cancellationToken) : sink(current[..length], offset, cancellationToken));
+                await (skipsHoles ? PassDataAsync(sink, current[..count], offset, cancellationToken) : sink(current[..count], offset, cancellationToken));
             }
             catch
             {
@@ -36,9 +38,9 @@ internal static class ContentPump
                 throw;
             }
 
-            end = offset + length;
+            end = offset + count;
             offset = nextOffset;
-            length = await next;
+            count = await next;
             (current, spare) = (spare, current);
         }
 
@@ -51,6 +53,7 @@ internal static class ContentPump
     {
         long end = await RunAsync(
             source,
+            file.Length,
             async (bytes, offset, token) =>
             {
                 await target.WriteAsync(bytes, offset, token);

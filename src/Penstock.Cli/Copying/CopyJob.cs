@@ -33,25 +33,70 @@ internal sealed class CopyJob(FileTree from, FileTree to, CopyOptions options, T
     /// <summary>Copies what is in a directory into another that exists, with the details of the directory itself.</summary>
     public async Task CopyChildrenAsync(string source, string target, TreeFile directory)
     {
-        foreach (string name in await from.ListAsync(source, cancellationToken))
+        var underWay = new Queue<Task>();
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            string inside = from.Join(source, name);
-            try
+            foreach (string name in await from.ListAsync(source, cancellationToken))
             {
-                if (await from.FindAsync(inside, options.FollowsLinks) is { } file)
+                cancellationToken.ThrowIfCancellationRequested();
+                if (await FindChildAsync(from.Join(source, name)) is not { } file)
                 {
-                    await CopyFoundAsync(inside, to.Join(target, name), file);
+                    continue;
+                }
+
+                Task copy = CopyChildAsync(from.Join(source, name), to.Join(target, name), file);
+                underWay.Enqueue(copy);
+                while (underWay.Count > (MayGoAlong(file) ? from.FilesAtOnce - 1 : 0))
+                {
+                    await underWay.Dequeue();
                 }
             }
-            catch (Exception e) when (IsOfOneFile(e))
-            {
-                HasFailures = true;
-                terminal.Error.WriteLine($"penstock: {from.Describe(inside)}: not copied: {e.Message.ReplaceLineEndings(" ")}");
-            }
+
+            await Task.WhenAll(underWay);
+        }
+        finally
+        {
+            await Task.WhenAll(underWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         await KeepAsync(source, target, directory);
+    }
+
+    /// <summary>Whether the next file may begin before this one is copied. Another name of a file must find the first one whole.</summary>
+    private bool MayGoAlong(TreeFile file) => file.Kind == FileKind.Regular && (file.Links == 1 || !options.KeepsHardLinks);
+
+    private async Task<TreeFile?> FindChildAsync(string path)
+    {
+        try
+        {
+            return await from.FindAsync(path, options.FollowsLinks);
+        }
+        catch (Exception e) when (IsOfOneFile(e))
+        {
+            TellOf(path, e);
+            return null;
+        }
+    }
+
+    private async Task CopyChildAsync(string source, string target, TreeFile file)
+    {
+        try
+        {
+            await CopyFoundAsync(source, target, file);
+        }
+        catch (Exception e) when (IsOfOneFile(e))
+        {
+            TellOf(source, e);
+        }
+    }
+
+    private void TellOf(string path, Exception failure)
+    {
+        lock (_copied)
+        {
+            HasFailures = true;
+            terminal.Error.WriteLine($"penstock: {from.Describe(path)}: not copied: {failure.Message.ReplaceLineEndings(" ")}");
+        }
     }
 
     /// <summary>Without room, or with a device that fails, going on is no use.</summary>

@@ -6,6 +6,9 @@ internal abstract class FileTree
     /// <summary>The path as users write it, for messages.</summary>
     public abstract string Describe(string path);
 
+    /// <summary>How many files are worth reading at once: more than one where a read waits for a device, and not for the host's cache.</summary>
+    public virtual int FilesAtOnce => 1;
+
     /// <summary>What is there, or null.</summary>
     public abstract ValueTask<TreeFile?> FindAsync(string path, bool followLink);
 

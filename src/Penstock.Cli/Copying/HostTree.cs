@@ -47,21 +47,11 @@ internal sealed class HostTree : FileTree
     }
 
     public override ValueTask<TreeContent> OpenAsync(string path, CancellationToken cancellationToken) =>
-        new(new HostContent(File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, FileOptions.SequentialScan)));
+        new(new HostContent(Opened(LinuxCalls.OpenForReading(path), path)));
 
-    public override ValueTask<TreeContent> CreateAsync(string path, UnixFileMode permissions, CancellationToken cancellationToken)
-    {
-        // Set on the way, and with the user's umask; exact permissions come with the other attributes.
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.Create,
-            Access = FileAccess.Write,
-            Share = FileShare.ReadWrite,
-            UnixCreateMode = permissions | UnixFileMode.UserWrite,
-            BufferSize = 0,
-        };
-        return new ValueTask<TreeContent>(new HostContent(new FileStream(path, options)));
-    }
+    /// <summary>Permissions are set on the way, and with the user's umask; exact ones come with the other attributes.</summary>
+    public override ValueTask<TreeContent> CreateAsync(string path, UnixFileMode permissions, CancellationToken cancellationToken) =>
+        new(new HostContent(Opened(LinuxCalls.OpenForWriting(path, permissions | UnixFileMode.UserWrite), path)));
 
     public override ValueTask MakeDirectoryAsync(string path, UnixFileMode permissions)
     {
@@ -145,43 +135,55 @@ internal sealed class HostTree : FileTree
     private static nint CheckListed(nint length, string path) =>
         length >= 0 ? length : Marshal.GetLastPInvokeError() == LinuxCalls.NotSupported ? 0 : throw Failed(path);
 
-    private static IOException Failed(string path) => new($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
-
-    private sealed class HostContent : TreeContent
+    private static SafeFileHandle Opened(SafeFileHandle handle, string path)
     {
-        private readonly SafeFileHandle _file;
-        private readonly FileStream? _stream;
-
-        public HostContent(SafeFileHandle file) => _file = file;
-
-        public HostContent(FileStream stream)
+        if (!handle.IsInvalid)
         {
-            _stream = stream;
-            _file = stream.SafeFileHandle;
+            return handle;
         }
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken) =>
-            await RandomAccess.ReadAsync(_file, buffer, offset, cancellationToken);
+        handle.Dispose();
+        throw Failed(path);
+    }
 
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, long offset, CancellationToken cancellationToken) =>
-            RandomAccess.WriteAsync(_file, bytes, offset, cancellationToken);
+    private static IOException Failed(string path) => new($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
+
+    private sealed class HostContent(SafeFileHandle file) : TreeContent
+    {
+        /// <summary>Up to here a transfer is made by the thread that asks: to change threads takes longer.</summary>
+        private const int MaxAtOnce = 256 << 10;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken) =>
+            buffer.Length <= MaxAtOnce
+                ? new ValueTask<int>(RandomAccess.Read(file, buffer.Span, offset))
+                : RandomAccess.ReadAsync(file, buffer, offset, cancellationToken);
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, long offset, CancellationToken cancellationToken)
+        {
+            if (bytes.Length > MaxAtOnce)
+            {
+                return RandomAccess.WriteAsync(file, bytes, offset, cancellationToken);
+            }
+
+            RandomAccess.Write(file, bytes.Span, offset);
+            return ValueTask.CompletedTask;
+        }
 
         public override ValueTask<long> SkipHoleAsync(long offset)
         {
-            long data = LinuxCalls.Seek(_file, offset, LinuxCalls.SeekData);
-            return new(data >= 0 ? data : Marshal.GetLastPInvokeError() == LinuxCalls.NoSuchRange ? RandomAccess.GetLength(_file) : offset);
+            long data = LinuxCalls.Seek(file, offset, LinuxCalls.SeekData);
+            return new(data >= 0 ? data : Marshal.GetLastPInvokeError() == LinuxCalls.NoSuchRange ? RandomAccess.GetLength(file) : offset);
         }
 
         public override ValueTask SetLengthAsync(long length)
         {
-            RandomAccess.SetLength(_file, length);
+            RandomAccess.SetLength(file, length);
             return ValueTask.CompletedTask;
         }
 
         public override ValueTask DisposeAsync()
         {
-            _stream?.Dispose();
-            _file.Dispose();
+            file.Dispose();
             return ValueTask.CompletedTask;
         }
     }

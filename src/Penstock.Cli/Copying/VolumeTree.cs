@@ -8,6 +8,8 @@ internal sealed class VolumeTree(Volume volume) : FileTree
 {
     public Volume Volume => volume;
 
+    public override int FilesAtOnce => 32;
+
     public override string Describe(string path) => $"{volume.Name}:{path}";
 
     public override async ValueTask<TreeFile?> FindAsync(string path, bool followLink)

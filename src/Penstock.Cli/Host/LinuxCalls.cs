@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Penstock.Cli.Host;
 
@@ -14,6 +15,8 @@ internal static partial class LinuxCalls
     public const int NotSupported = 95;
     public const int NotPermitted = 1;
     public const int InvalidArgument = 22;
+
+    private const int CloseOnExecute = 0x80000;
 
     private const uint BasicFields = 0x7FF;
     private const uint BirthField = 0x800;
@@ -53,6 +56,15 @@ internal static partial class LinuxCalls
 
     [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int ChangeOwner(string path, uint user, uint group);
+
+    /// <summary>Opens a file for reading. None of the host's own locks of files is taken, which .NET would.</summary>
+    public static SafeFileHandle OpenForReading(string path) => Open(path, CloseOnExecute, 0);
+
+    /// <summary>Makes a file, or empties the one that is there, and opens it for writing.</summary>
+    public static SafeFileHandle OpenForWriting(string path, UnixFileMode permissions) => Open(path, CloseOnExecute | 0x40 | 0x200 | 1, (uint)permissions);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags, uint mode);
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Link(string existing, string path);

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Penstock.Cli.Output;
 
-/// <summary>A line that tells a person how far a long command has come: from the first second on, and only if somebody looks.</summary>
+/// <summary>A line that tells a person how far a long command has come: from the first second on, and only if somebody looks. Any thread.</summary>
 internal sealed class Progress : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
@@ -10,6 +10,7 @@ internal sealed class Progress : IDisposable
 
     private readonly Terminal _terminal;
     private readonly string _verb;
+    private readonly object _latch = new();
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private TimeSpan _next = s_patience;
     private long _files;
@@ -28,14 +29,20 @@ internal sealed class Progress : IDisposable
 
     public void AddFile()
     {
-        _files++;
-        Show();
+        lock (_latch)
+        {
+            _files++;
+            Show();
+        }
     }
 
     public void AddBytes(long bytes)
     {
-        _bytes += bytes;
-        Show();
+        lock (_latch)
+        {
+            _bytes += bytes;
+            Show();
+        }
     }
 
     /// <summary>Takes the line away.</summary>

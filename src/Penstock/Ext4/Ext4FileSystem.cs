@@ -195,6 +195,8 @@ internal sealed partial class Ext4FileSystem : FileSystem
         {
             if (_readOnlyReason is null && !Journal.IsAborted)
             {
+                // All files at once; what fails here, closing its inode tries again.
+                _ = await FileSystemWriteback.RunAsync(this).ConfigureAwait(false);
                 await Inodes.CloseAsync().ConfigureAwait(false);
                 await Inodes.StoreDirtyAsync().ConfigureAwait(false);
                 if (await Journal.SettleAsync().ConfigureAwait(false))

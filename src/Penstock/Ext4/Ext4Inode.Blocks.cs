@@ -55,7 +55,11 @@ internal sealed partial class Ext4Inode
     /// <summary>Frees everything the inode has, and the inode. Nobody can find it any more.</summary>
     public async ValueTask DeleteAsync()
     {
-        if (Ext4Mapper is { } mapper)
+        if (MapsNothing)
+        {
+            MapperInUse?.ReleaseWindow();
+        }
+        else if (Ext4Mapper is { } mapper)
         {
             Size = 0;
             StoredSize = 0;
@@ -67,6 +71,10 @@ internal sealed partial class Ext4Inode
         int credits = OrphanRegister.Credits + 1 + Allocation.InodeAllocator.CreditsToFree;
         await Ext4.ChangeAsync(credits, FreeAsync).ConfigureAwait(false);
     }
+
+    /// <summary>Whether there is not one block to free, so that to be deleted takes no handle more than the inode itself. Nobody maps anything meanwhile.</summary>
+    private bool MapsNothing => Kind == FileKind.Regular && Size == 0 && Sectors == 0 && !HasInlineData
+        && (Is(InodeFlags.Extents) ? ExtentHeader.Read(BlockField).Entries == 0 : !BlockField.ContainsAnyExcept((byte)0));
 
     private async ValueTask FreeAsync(Handle handle)
     {

@@ -5,24 +5,25 @@ namespace Penstock.Files;
 /// <summary>Writes back the dirty pages of all files of one volume.</summary>
 internal static class FileSystemWriteback
 {
+    /// <summary>Files whose writeback is under way at once: enough to keep a device busy with small ones.</summary>
+    private const int FilesAtOnce = 64;
+
     /// <summary>Writes back and waits; the first fault, after everything was tried.</summary>
     public static async ValueTask<IoFault> RunAsync(FileSystem fileSystem)
     {
         IoFault fault = IoFault.None;
-        FilePages[] dirty = fileSystem.PageCache.DirtyFiles.Snapshot();
-        foreach (FilePages pages in dirty)
+        FilePages[] dirty = [.. fileSystem.PageCache.DirtyFiles.Snapshot().Where(pages => pages.File.Journal == fileSystem.Journal)];
+        for (int i = 0; i < dirty.Length + FilesAtOnce; i++)
         {
-            if (pages.File.Journal == fileSystem.Journal)
+            if (i < dirty.Length)
             {
-                IoFault started = await pages.StartWritebackAsync(0, long.MaxValue).ConfigureAwait(false);
+                IoFault started = await dirty[i].StartWritebackAsync(0, long.MaxValue).ConfigureAwait(false);
                 fault = fault == IoFault.None ? started : fault;
             }
-        }
 
-        foreach (FilePages pages in dirty)
-        {
-            if (pages.File.Journal == fileSystem.Journal)
+            if (i >= FilesAtOnce)
             {
+                FilePages pages = dirty[i - FilesAtOnce];
                 await pages.WaitWritebackAsync(0, long.MaxValue).ConfigureAwait(false);
                 fault = fault == IoFault.None && pages.HasFailed ? pages.Errors.Last : fault;
             }

@@ -23,7 +23,7 @@ internal sealed class NameCache
     private const int FirstPlaces = 1024;
 
     private readonly object _latch = new();
-    private Entry?[] _places = new Entry?[FirstPlaces];
+    private Table _table = new(FirstPlaces);
     private int _count;
     private uint _hand;
 
@@ -43,15 +43,11 @@ internal sealed class NameCache
     public bool TryFind(Inode directory, ReadOnlySpan<byte> name, out InodeNumber number)
     {
         uint hash = HashOf(directory, name);
-        Entry?[] places = Volatile.Read(ref _places);
-        foreach (Entry? entry in SetOf(places, hash))
+        if (Volatile.Read(ref _table).Find(directory.Incarnation, hash, name) is { } entry)
         {
-            if (entry is not null && entry.Is(directory.Incarnation, hash, name))
-            {
-                entry.WasUsed = true;
-                number = entry.Number;
-                return true;
-            }
+            entry.WasUsed = true;
+            number = entry.Number;
+            return true;
         }
 
         number = default;
@@ -64,12 +60,12 @@ internal sealed class NameCache
         var entry = new Entry(directory.Incarnation, HashOf(directory, name), name.ToArray(), number);
         lock (_latch)
         {
-            if (_count >= _places.Length / 4 * 3 && _places.Length < MaxPlaces)
+            if (_count >= _table.Length / 4 * 3 && _table.Length < MaxPlaces)
             {
                 Double();
             }
 
-            Place(_places, entry);
+            Place(_table, entry);
         }
     }
 
@@ -79,19 +75,12 @@ internal sealed class NameCache
         uint hash = HashOf(directory, name);
         lock (_latch)
         {
-            foreach (ref Entry? place in SetOf(_places, hash))
+            if (_table.Remove(directory.Incarnation, hash, name))
             {
-                if (place is not null && place.Is(directory.Incarnation, hash, name))
-                {
-                    place = null;
-                    _count--;
-                    return;
-                }
+                _count--;
             }
         }
     }
-
-    private static Span<Entry?> SetOf(Entry?[] places, uint hash) => places.AsSpan((int)(hash & (uint)(places.Length - 1) & ~(uint)(Ways - 1)), Ways);
 
     /// <summary>The same in every run, so that a simulated run does not depend on the process.</summary>
     private static uint HashOf(Inode directory, ReadOnlySpan<byte> name)
@@ -109,40 +98,34 @@ internal sealed class NameCache
 
     private void Double()
     {
-        var places = new Entry?[_places.Length * 2];
-        Entry?[] old = _places;
+        Table old = _table;
+        var table = new Table(old.Length * 2);
         _count = 0;
-        foreach (Entry? entry in old)
+        foreach (Entry? entry in old.Entries)
         {
             if (entry is not null)
             {
-                Place(places, entry);
+                Place(table, entry);
             }
         }
 
-        Volatile.Write(ref _places, places);
+        Volatile.Write(ref _table, table);
     }
 
     /// <summary>Puts an entry in a free place of its set, or in that of one that was not used lately; nowhere, if the name is known already.</summary>
-    private void Place(Entry?[] places, Entry entry)
+    private void Place(Table table, Entry entry)
     {
-        Span<Entry?> set = SetOf(places, entry.Hash);
-        int free = -1;
-        for (int i = 0; i < set.Length; i++)
+        // Another look-up may have put the same a moment ago: by invariant 1 it cannot say anything else.
+        if (table.Find(entry.Directory, entry.Hash, entry.Name) is not null)
         {
-            if (set[i] is not { } other)
-            {
-                free = i;
-            }
-            else if (other.Is(entry.Directory, entry.Hash, entry.Name))
-            {
-                // Another look-up put the same a moment ago: by invariant 1 it cannot say anything else.
-                return;
-            }
+            return;
         }
 
+        int first = table.SetOf(entry.Hash);
+        ReadOnlySpan<Entry?> set = table.Entries.AsSpan(first, Ways);
+        int free = Array.IndexOf(table.Entries, null, first, Ways);
         _count += free >= 0 ? 1 : 0;
-        set[free >= 0 ? free : FindVictim(set)] = entry;
+        table.Put(free >= 0 ? free : first + FindVictim(set), entry);
     }
 
     private int FindVictim(ReadOnlySpan<Entry?> set)
@@ -159,6 +142,60 @@ internal sealed class NameCache
         }
 
         return (int)((_hand - 1) % Ways);
+    }
+
+    /// <summary>
+    /// The places, and beside them the hashes of what is in them, so that a look-up touches no entry but the one it is after. A hash that is not yet, or no
+    /// longer, that of its place only hides a name.
+    /// </summary>
+    private sealed class Table(int length)
+    {
+        private readonly uint[] _hashes = new uint[length];
+
+        public int Length => length;
+
+        public Entry?[] Entries { get; } = new Entry?[length];
+
+        /// <summary>The first place of the set for a hash.</summary>
+        public int SetOf(uint hash) => (int)(hash & (uint)(length - 1) & ~(uint)(Ways - 1));
+
+        public Entry? Find(ulong directory, uint hash, ReadOnlySpan<byte> name)
+        {
+            int place = FindPlace(directory, hash, name, out Entry? entry);
+            return place >= 0 ? entry : null;
+        }
+
+        public bool Remove(ulong directory, uint hash, ReadOnlySpan<byte> name)
+        {
+            int place = FindPlace(directory, hash, name, out _);
+            if (place >= 0)
+            {
+                Entries[place] = null;
+            }
+
+            return place >= 0;
+        }
+
+        public void Put(int place, Entry entry)
+        {
+            Entries[place] = entry;
+            _hashes[place] = entry.Hash;
+        }
+
+        private int FindPlace(ulong directory, uint hash, ReadOnlySpan<byte> name, out Entry? entry)
+        {
+            int first = SetOf(hash);
+            for (int place = first; place < first + Ways; place++)
+            {
+                if (_hashes[place] == hash && (entry = Entries[place]) is not null && entry.Is(directory, hash, name))
+                {
+                    return place;
+                }
+            }
+
+            entry = null;
+            return -1;
+        }
     }
 
     private sealed class Entry(ulong directory, uint hash, byte[] name, InodeNumber number)
