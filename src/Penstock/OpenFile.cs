@@ -28,7 +28,7 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
         Inode = inode;
         _access = access;
         _options = (int)options;
-        _errors = inode.Pages!.Errors.Sample();
+        _errors = inode.SampleErrors();
     }
 
     /// <summary>The size in bytes, at this moment.</summary>

@@ -107,6 +107,7 @@ public sealed partial class Volume : IAsyncDisposable
             MayUseRootReserve = true,
             MountedOn = options.MountedOn,
             JournalDevice = journalDevice,
+            UsesJournal = options.UsesJournal,
         };
         return await Ext4FileSystem.OpenAsync(device, pages, ext4).ConfigureAwait(false);
     }

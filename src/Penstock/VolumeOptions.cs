@@ -30,6 +30,9 @@ public sealed record VolumeOptions
     /// <summary>Where the volume is being mounted, to be recorded on it as the kernel does; null records nothing.</summary>
     internal string? MountedOn { get; init; }
 
+    /// <summary>Whether changes go through the volume's journal. Without it a volume that was not closed is one for <c>e2fsck</c>.</summary>
+    internal bool UsesJournal { get; init; } = true;
+
     /// <summary>A page cache of its own; null for the one of the process.</summary>
     internal Caching.PageCache? PageCache { get; init; }
 

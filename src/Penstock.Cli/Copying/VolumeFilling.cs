@@ -9,7 +9,9 @@ internal static class VolumeFilling
     public static async Task<bool> FillAsync(string name, string from, Terminal terminal, CancellationToken cancellationToken)
     {
         using var progress = new Progress(terminal, "filled with");
-        await using Volume volume = await Volume.OpenAsync(name, cancellationToken: cancellationToken);
+
+        // A volume that is still being made is made again, and not recovered, if this is interrupted: its journal would only write everything twice.
+        await using Volume volume = await Volume.OpenAsync(name, new VolumeOptions { UsesJournal = false }, cancellationToken);
         var target = new VolumeTree(volume);
         if (!Directory.Exists(from))
         {

@@ -241,6 +241,9 @@ internal abstract class Inode : IPagedFile
     /// </summary>
     public virtual ValueTask EndDirectWriteAsync(long offset, long bytes, IReadOnlyList<BlockRun> unwritten) => ValueTask.CompletedTask;
 
+    /// <summary>The point from which a file that is opened now is told of write-back errors (Rule 2.16). There was none before its first page.</summary>
+    public ErrorCursor SampleErrors() => PagesInUse?.Errors.Sample() ?? new ErrorCursor(0);
+
     /// <summary>Reads for a format with direct I/O of its own. Neither lock nor gate is held; the range holds no dirty page when it begins.</summary>
     public virtual ValueTask<IoResult> ReadDirectAsync(SegmentList memory, long offset) =>
         throw new InvalidOperationException($"{Number} has no direct I/O of its own.");
