@@ -1,5 +1,6 @@
 using System.Globalization;
 using Penstock.Execution;
+using Penstock.Ext4.Checking;
 using Penstock.Files;
 using Penstock.Mapping;
 using Penstock.Simulation.Devices;
@@ -88,6 +89,7 @@ internal sealed class Run
             long[] sizes = [.. _world.Files.Select(static f => f.Inode.Size)];
             if (Complete(CloseAsync(), "closing the volume") && _world is { Violation: null, Device.Faults: 0 })
             {
+                Complete(CheckAsync(), "checking the volume");
                 Complete(ReopenAsync(sizes), "opening the volume again");
             }
         }
@@ -172,6 +174,17 @@ internal sealed class Run
     }
 
     private Task DoAsync(Operation operation) => _performer.PerformAsync(operation with { Id = _nextId++, Client = -1 });
+
+    /// <summary>Invariant 3.14: a volume that was closed has nothing that a check would find.</summary>
+    private async Task CheckAsync()
+    {
+        var options = new CheckOptions { Scheduler = _world.Scheduler, Parallelism = 1 };
+        CheckReport report = await VolumeChecker.RunAsync(_world.Device, options, CancellationToken.None);
+        if (report.Verdict != CheckVerdict.Clean)
+        {
+            _world.Violate($"the check finds {report.ProblemCount} problems: {string.Join("; ", report.Problems.Where(static p => !p.IsNote).Take(5))}");
+        }
+    }
 
     /// <summary>A volume that was closed and is opened again has what it had.</summary>
     private async Task ReopenAsync(long[] sizes)
