@@ -104,12 +104,26 @@ internal sealed class CrashTest(CrashOptions options)
         }
     }
 
-    private CrashPlan PlanOf(long index)
+    /// <summary>All workloads in turns, if none is asked for; and between any two of them the one that leaves the most different contents.</summary>
+    private (Workload Workload, ulong Seed) Choose(long index)
     {
+        bool isAny = options.Workload is null && options.Mutant is null;
+        if (isAny && index % 2 == 1)
+        {
+            return (FileWorkloads.Overwrite, options.Seed + (ulong)(index / 2));
+        }
+
+        long turn = isAny ? index / 2 : index;
         IReadOnlyList<Workload> workloads = options.Workload is { } only ? [only]
             : options.Mutant is { } mutant ? [.. mutant.Scenarios.Select(static n => AllWorkloads.Find(n)!)]
-            : AllWorkloads.InOrder;
-        return new CrashPlan(workloads[(int)(index % workloads.Count)], options.Seed + (ulong)(index / workloads.Count))
+            : [.. AllWorkloads.InOrder.Where(static w => w != FileWorkloads.Overwrite)];
+        return (workloads[(int)(turn % workloads.Count)], options.Seed + (ulong)(turn / workloads.Count));
+    }
+
+    private CrashPlan PlanOf(long index)
+    {
+        (Workload workload, ulong seed) = Choose(index);
+        return new CrashPlan(workload, seed)
         {
             Broken = options.Mutant?.Broken ?? default,
             Mutant = options.Mutant?.Name,

@@ -7,6 +7,9 @@ internal static class FileWorkloads
 {
     private const int Sector = 512;
 
+    public static Workload Overwrite { get; } = new(
+        "overwrite", "direct writes in place, several in flight, as a database writes its tables", CrashShape.All, OverwriteAsync);
+
     public static IReadOnlyList<Workload> All { get; } =
     [
         new("replace", "create, write, fsync and rename over the old file, as editors do; three at a time", CrashShape.All, ReplaceAsync),
@@ -14,7 +17,7 @@ internal static class FileWorkloads
         new("append-fsync", "many small appends, an fsync now and then, by two writers", CrashShape.All, AppendSyncAsync),
         new("truncate-rewrite", "files are cut back, grown and written again, synced now and then", CrashShape.All, TruncateAsync),
         new("hole-fill", "direct writes with O_DSYNC into holes and preallocated blocks", CrashShape.All, FillHolesAsync),
-        new("overwrite", "direct writes in place, several in flight, as a database writes its tables", CrashShape.All, OverwriteAsync),
+        Overwrite,
         new("recycle", "files are removed and others take their blocks at once: nobody may see what was there", CrashShape.All, RecycleAsync),
         new("full-disk", "writers run into the end of the space, remove something and go on", CrashShape.Extents, FillDiskAsync) { RunsOutOfSpace = true },
         new("journal-wrap", "so many changes that a small journal goes round several times", CrashShape.All, WrapAsync),
