@@ -39,6 +39,9 @@ public sealed class DamageClassTests : IDisposable
         { "-t ext2 -b 1024 -g 2048", "d 'zap_block -p 0x55 -o 8 -l 4 2'" },
         { "-t ext4 -b 1024 -O inline_data", "d 'sif /deep/a/b/c/file size 4294967304'" },
         { "-t ext4 -b 1024", "d 'ssv blocks_count 20000'" },
+        { "-t ext4 -b 1024", "truncate -s 11M $i" },
+        { "-t ext2 -b 1024", "truncate -s 9M $i" },
+        { "-t ext4 -b 1024", "truncate -s 1M $i" },
     };
 
     [Theory]

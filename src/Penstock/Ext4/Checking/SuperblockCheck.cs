@@ -15,8 +15,8 @@ internal static class SuperblockCheck
         ulong available = (ulong)run.Store.Device.Length / (uint)run.BlockSize;
         if (s.BlockCount > available)
         {
-            // Who repairs would write beyond the end, or give up what is there, on another disk.
-            Report(run, $"s_blocks_count is {s.BlockCount}, but the device holds {available} blocks");
+            // A volume whose end is cut off is sound as far as it can be read. Who repairs would write beyond the end, or give up what lies on another disk.
+            run.Log.Note(Structure, "offset 1024", $"s_blocks_count is {s.BlockCount}, but the device holds {available} blocks");
             isSound &= run.Repair is null;
         }
 
