@@ -55,7 +55,7 @@ public sealed class PostgresKillTests
         var load = new Task(() => server.TryRun($"""
             as $bin/pgbench -h '{server.Socket}' -c 2 -T 60 -n postgres > /dev/null 2>&1 & jobs=$!
             for c in $(seq {Clients}); do
-              (seq -f "INSERT INTO kept VALUES ({round}, $c, %.0f, repeat('x', 300)) RETURNING n;" 1 1000000 | as $bin/psql -h '{server.Socket}' -qtA postgres > '{server.Acknowledged}-'$c 2> /dev/null) & jobs="$jobs $!"
+              (seq -f "INSERT INTO kept VALUES ({round}, $c, %.0f, repeat('x', 300)) RETURNING n;" 1 1000000 | as $bin/psql -h '{server.Socket}' -v ON_ERROR_STOP=1 -qtA postgres > '{server.Acknowledged}-'$c 2> /dev/null) & jobs="$jobs $!"
             done
             wait $jobs || true
             """));
@@ -89,8 +89,14 @@ public sealed class PostgresKillTests
 
         public int CountAcknowledged() => Enumerable.Range(1, Clients).Sum(c => File.Exists($"{Acknowledged}-{c}") ? File.ReadLines($"{Acknowledged}-{c}").Count() : 0);
 
-        /// <summary>It may have ended by itself: its files are gone.</summary>
-        public void KillServer() => OutsideProgram.TryRun("kill", "-9", File.ReadAllText(volume.Aside("server")).Trim());
+        /// <summary>
+        /// All of its processes, which are those that work in its folder: a backend that waits for a lock of one that is dead would do so for ever.
+        /// </summary>
+        public void KillServer() => TryRun("""
+            for process in /proc/[0-9]*; do
+              case "$(readlink $process/cwd)" in "$data"*) kill -9 ${process#/proc/} || true ;; esac
+            done
+            """);
 
         public void Judge(int round)
         {
@@ -110,7 +116,6 @@ public sealed class PostgresKillTests
               if as $bin/pg_ctl -D "$data" -w -o "-c listen_addresses= -c unix_socket_directories={Socket} -c shared_buffers=16MB" -l "$data/log" start > /dev/null; then break; fi
               sleep 0.2
             done
-            head -1 "$data/postmaster.pid" > '{volume.Aside("server")}'
             """;
 
         private static string StopScript => "as $bin/pg_ctl -D \"$data\" -w -m fast stop > /dev/null";
