@@ -21,7 +21,6 @@ internal static class CrashMutants
         Of(Rule.MagicIsEscaped, "a copy in the log that begins like a block of the log is left so", "replace"),
         Of(Rule.FreedMetadataIsRevoked, "metadata that is freed is not revoked", "directory-recycle"),
         Of(Rule.FreedBlocksWaitForCommit, "freed blocks are used again before the change that freed them is durable", "directory-recycle", "recycle"),
-        Of(Rule.CheckpointAfterCommit, "a checkpoint takes blocks as they are, committed or not", "log-wrap", "journal-wrap"),
         Of(Rule.CheckpointBeforeTail, "the log's beginning moves before what it had is flushed in its place", "log-wrap"),
         Of(Rule.TailBeforeReuse, "space of the log is used again before its beginning has moved on the device", "log-wrap"),
     ];
