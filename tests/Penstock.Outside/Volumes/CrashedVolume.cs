@@ -123,6 +123,7 @@ internal sealed class CrashedVolume : IDisposable
         string said = PenstockProgram.Run(["mount", .. options, .. JournalOf(JournalDevice is null ? null : $"{image}.journal"), image, root]);
         _mounted.Add(root);
         Assert.Contains(found, said, StringComparison.Ordinal);
+        Assert.False(said.Contains("mounted for reading only", StringComparison.Ordinal), said);
         SortedDictionary<string, string> listing = TreeListing.Of(root, isSameVolume);
         PenstockProgram.Run("unmount", root);
         _mounted.Remove(root);

@@ -175,6 +175,7 @@ internal sealed class FastCommitReplay
         else
         {
             FastCommitRecord.Merge(told, record);
+            record.DeletionTime = _orphans.Contains(number) ? record.DeletionTime : 0;
         }
 
         // Of a directory that is new, its subdirectories are counted as their names come.
