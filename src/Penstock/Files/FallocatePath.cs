@@ -89,7 +89,7 @@ internal static class FallocatePath
         }
 
         Require(inode.Kind == FileKind.Regular, IoFault.NoSuchRange, inode, "not a regular file");
-        Require(!nature.NeedsExtents || inode.Mapper!.CanBeUnwritten, IoFault.NotSupported, inode, "a block-mapped file cannot do that");
+        Require(!nature.NeedsExtents || inode.Mapper is not { CanBeUnwritten: false }, IoFault.NotSupported, inode, "a block-mapped file cannot do that");
         Require(length <= inode.FileSystem.MaxFileSize - offset, IoFault.FileTooLarge, inode, "the range is beyond the largest file size");
         await inode.Lock.AcquireExclusiveAsync().ConfigureAwait(false);
         try
