@@ -57,6 +57,107 @@ public sealed class VolumeTests
     }
 
     [Fact]
+    public async Task What_cannot_leave_its_inode_for_want_of_space_stays_in_it()
+    {
+        using var scratch = new ScratchFolder();
+        string tree = Directory.CreateDirectory(scratch["tree"]).FullName;
+        await File.WriteAllTextAsync(Path.Combine(tree, "small"), "small");
+        Directory.CreateDirectory(Path.Combine(tree, "folder", "first"));
+        string image = scratch.MakeImage("v.img", 8 << 20);
+        OutsideProgram.Run("mkfs.ext4", "-q", "-F", "-O", "inline_data", "-b", "1024", "-d", tree, image);
+        List<string> names = ["first"];
+        await using (Volume volume = await Volume.OpenAsync(image))
+        {
+            // What is promised to a file that grows is more than it takes in the end: there is room for another one, at first. Attributes take what is left.
+            for (int i = 0; await FillAsync(volume, $"/fill{i}") > 0; i++)
+            {
+            }
+
+            await FillWithAttributesAsync(volume);
+            await using (OpenFile small = await volume.OpenFileAsync("/small", FileMode.Open, FileAccess.ReadWrite))
+            {
+                FileSystemException full = await Assert.ThrowsAsync<FileSystemException>(async () => await small.WriteAsync(new byte[3000], 5));
+                Assert.Equal(IoFault.NoSpace, full.Fault);
+            }
+
+            FileSystemException? noRoom = null;
+            for (int i = 0; noRoom is null; i++)
+            {
+                try
+                {
+                    await using OpenFile made = await volume.OpenFileAsync($"/folder/a-name-of-some-length-{i}", FileMode.CreateNew, FileAccess.ReadWrite);
+                    names.Add($"a-name-of-some-length-{i}");
+                }
+                catch (FileSystemException e)
+                {
+                    noRoom = e;
+                }
+            }
+
+            Assert.Equal(IoFault.NoSpace, noRoom.Fault);
+        }
+
+        OutsideProgram.Run("e2fsck", "-fn", image);
+        await using (Volume volume = await Volume.OpenAsync(image))
+        {
+            await using (OpenFile small = await volume.OpenFileAsync("/small", FileMode.Open, FileAccess.Read))
+            {
+                byte[] read = new byte[16];
+                Assert.Equal("small", System.Text.Encoding.ASCII.GetString(read, 0, await small.ReadAsync(read, 0)));
+            }
+
+            List<string> found = [];
+            await foreach (VolumeEntry entry in volume.EnumerateAsync("/folder"))
+            {
+                found.Add(entry.Name);
+            }
+
+            Assert.Equal(names.Order(StringComparer.Ordinal), found.Order(StringComparer.Ordinal));
+            await volume.DeleteFileAsync("/fill0");
+            await using OpenFile grown = await volume.OpenFileAsync("/small", FileMode.Open, FileAccess.ReadWrite);
+            Assert.Equal(3000, await grown.WriteAsync(new byte[3000], 5));
+        }
+
+        OutsideProgram.Run("e2fsck", "-fn", image);
+    }
+
+    /// <summary>Makes a file that takes what there is: its length.</summary>
+    private static async Task<long> FillAsync(Volume volume, string path)
+    {
+        await using OpenFile file = await volume.OpenFileAsync(path, FileMode.CreateNew, FileAccess.ReadWrite);
+        try
+        {
+            while (true)
+            {
+                await file.WriteAsync(new byte[1024], file.Length);
+            }
+        }
+        catch (FileSystemException e) when (e.Fault == IoFault.NoSpace)
+        {
+            await file.FlushAsync();
+            return file.Length;
+        }
+    }
+
+    /// <summary>Makes files with a block of attributes each.</summary>
+    private static async Task FillWithAttributesAsync(Volume volume)
+    {
+        try
+        {
+            for (int i = 0; ; i++)
+            {
+                await using OpenFile made = await volume.OpenFileAsync($"/attributes{i}", FileMode.CreateNew, FileAccess.ReadWrite);
+                byte[] value = new byte[900];
+                BitConverter.TryWriteBytes(value, i);
+                await volume.SetAttributeAsync($"/attributes{i}", "user.large", value);
+            }
+        }
+        catch (FileSystemException e) when (e.Fault == IoFault.NoSpace)
+        {
+        }
+    }
+
+    [Fact]
     public async Task A_volume_that_is_opened_and_closed_stays_as_it_was_to_the_byte()
     {
         using var scratch = new ScratchFolder();

@@ -70,7 +70,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
     public override string? ReadOnlyReason =>
         _readOnlyReason ?? _orphanProblem
         ?? (Journal.IsAborted ? "a change could not be stored; close the volume and run e2fsck"
-            : Volume.DamageEndsChanges ? "damage was found on the volume; close it and run e2fsck"
+            : Volume.IsDamaged ? "damage was found on the volume; close it and run e2fsck"
             : null);
 
     /// <summary>What was changed before damage was found is still stored; only new changes are refused.</summary>

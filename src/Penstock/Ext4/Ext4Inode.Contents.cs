@@ -139,24 +139,57 @@ internal sealed partial class Ext4Inode
         }
 
         byte[] contents = ReadInlineBytes();
-        int credits = CreditsForFirstBlock + 1;
-        await Ext4.ChangeAsync(credits, async handle =>
+        try
         {
-            await LeaveInlineAsync(handle).ConfigureAwait(false);
-            if (contents.Length > 0)
+            await MoveToBlocksAsync(contents).ConfigureAwait(false);
+        }
+        catch (FileSystemException e) when (e.Fault == IoFault.NoSpace)
+        {
+            if (!await Volume.TryMakeRoomAsync().ConfigureAwait(false))
             {
-                BlockRun run = await Ext4Mapper!.AllocateAsync(handle, default, 1, MapState.Mapped, fromReservation: false).ConfigureAwait(false);
-                await WriteDataBlockAsync(run.Volume, contents).ConfigureAwait(false);
+                throw;
             }
 
-            await StoreAsync(handle).ConfigureAwait(false);
-        }).ConfigureAwait(false);
+            await MoveToBlocksAsync(contents).ConfigureAwait(false);
+        }
     }
 
-    /// <summary>Turns the inode into one with blocks, and none yet. The caller stores it in the same handle.</summary>
-    public ValueTask LeaveInlineAsync(Handle handle)
+    private ValueTask MoveToBlocksAsync(byte[] contents) => Ext4.ChangeAsync(CreditsForFirstBlock + 1, async handle =>
     {
-        _ = handle.Transaction;
+        await LeaveInlineAsync(handle, () => contents.Length > 0 ? WriteFirstBlockAsync(handle, contents) : ValueTask.CompletedTask).ConfigureAwait(false);
+        await StoreAsync(handle).ConfigureAwait(false);
+    });
+
+    /// <summary>
+    /// Turns the inode into one with blocks, and none yet; <paramref name="fill"/> moves the contents to them. If that fails they lie in the inode as before.
+    /// The caller stores the inode in the same handle.
+    /// </summary>
+    public async ValueTask LeaveInlineAsync(Handle handle, Func<ValueTask> fill)
+    {
+        (byte[] blockField, byte[] area, long size, long storedSize) = (_record.BlockField.ToArray(), _record.AttributeArea.ToArray(), Size, StoredSize);
+        LeaveInline();
+        try
+        {
+            await fill().ConfigureAwait(false);
+        }
+        catch
+        {
+            lock (_recordLatch)
+            {
+                _record.Flags = (_record.Flags & ~InodeFlags.Extents) | InodeFlags.InlineContents;
+                blockField.CopyTo(_record.BlockField);
+                area.CopyTo(_record.AttributeArea);
+                Volatile.Write(ref _mapper, null);
+            }
+
+            (Size, StoredSize) = (size, storedSize);
+            await StoreAsync(handle).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private void LeaveInline()
+    {
         lock (_recordLatch)
         {
             _record.BlockField.Clear();
@@ -170,7 +203,21 @@ internal sealed partial class Ext4Inode
         }
 
         MarkAttributesDirty();
-        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask WriteFirstBlockAsync(Handle handle, byte[] contents)
+    {
+        BlockRun run = await Ext4Mapper!.AllocateAsync(handle, default, 1, MapState.Mapped, fromReservation: false).ConfigureAwait(false);
+        try
+        {
+            await WriteDataBlockAsync(run.Volume, contents).ConfigureAwait(false);
+        }
+        catch
+        {
+            AddSectors(-(long)Volume.Geometry.ClusterRatio * Ext4.BlockSize / BytesPerSector);
+            await Volume.Blocks.FreeAsync(handle, run.Volume, 1).ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <summary>Puts what was inline on the device before the inode points there, so that no crash shows what the block held before.</summary>

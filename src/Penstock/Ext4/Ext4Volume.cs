@@ -67,12 +67,6 @@ internal sealed class Ext4Volume
     /// <summary>What was found damaged, until the superblock says so.</summary>
     public DamageRecord Damage { get; } = new();
 
-    /// <summary>
-    /// Whether damage ends all changes (s_errors): "continue" refuses only what is damaged, "remount-ro" everything new; so does "panic", since a library stops no
-    /// machine.
-    /// </summary>
-    public bool DamageEndsChanges => IsDamaged && (ErrorPolicy)Superblock.ErrorPolicy != ErrorPolicy.Continue;
-
     /// <summary>Ties the volume to its journal, once: the journal needs the volume first, as its client.</summary>
     public void Attach(MetadataJournal journal)
     {

@@ -119,14 +119,14 @@ internal sealed class SuperblockKeeper(Ext4Volume volume, string? mountedOn)
 
     /// <summary>
     /// The last thing before closing: everything else is in its place on the device, and the log, if there is one, is empty. Marks the volume as clean
-    /// again, if it was marked at all; damage that was found is told whether it was or not.
+    /// again, if it was marked at all: a volume that was found damaged before it was changed is not written.
     /// </summary>
     public async ValueTask CloseAsync(bool hasNoOrphans)
     {
         bool isLeftUnclean = volume.IsDamaged && !volume.Superblock.Has(IncompatFeatures.NeedsRecovery);
         if (!_isMarked || isLeftUnclean)
         {
-            if (volume.Damage.HasNew)
+            if (_isMarked && volume.Damage.HasNew)
             {
                 Change(volume.Damage.MoveTo);
                 await WriteThroughAsync().ConfigureAwait(false);

@@ -465,17 +465,19 @@ internal sealed class Ext4Directory
     {
         uint parent = _inline.Parent;
         byte[] contents = _inline.ReadAll();
-        await Inode.LeaveInlineAsync(handle).ConfigureAwait(false);
-        Inode.Size = 0;
-        (MetadataBlock block, _) = await _file.AppendAsync(handle).ConfigureAwait(false);
-        using (BlockEdit edit = handle.Edit(block))
+        await Inode.LeaveInlineAsync(handle, async () =>
         {
-            WriteStart(edit.Bytes, parent);
-            _inline.CopyEntries(contents, edit.Bytes[.._file.UsableBytes]);
-            _file.Seal(edit.Bytes);
-        }
+            Inode.Size = 0;
+            (MetadataBlock block, _) = await _file.AppendAsync(handle).ConfigureAwait(false);
+            using (BlockEdit edit = handle.Edit(block))
+            {
+                WriteStart(edit.Bytes, parent);
+                _inline.CopyEntries(contents, edit.Bytes[.._file.UsableBytes]);
+                _file.Seal(edit.Bytes);
+            }
 
-        block.Unpin();
+            block.Unpin();
+        }).ConfigureAwait(false);
     }
 
     private readonly record struct EntrySite(MetadataBlock Block, FoundEntry Found);

@@ -194,7 +194,7 @@ internal sealed class FastCommitReplay
         {
             await ChangeAsync(1, async handle =>
             {
-                await inode.LeaveInlineAsync(handle).ConfigureAwait(false);
+                await inode.LeaveInlineAsync(handle, static () => ValueTask.CompletedTask).ConfigureAwait(false);
                 await inode.StoreAsync(handle).ConfigureAwait(false);
             }).ConfigureAwait(false);
         }
