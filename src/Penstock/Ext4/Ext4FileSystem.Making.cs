@@ -132,7 +132,9 @@ internal sealed partial class Ext4FileSystem
             (record.Modified, record.Born) = (Now, Now);
             AttributeValueInode.WriteHash(record, hash);
             StartMap(record);
-            made = new Ext4Inode(this, place.Number, record, tableBlock) { HoldsValue = true };
+            var value = new Ext4Inode(this, place.Number, record, tableBlock) { HoldsValue = true };
+            await StoreFirstAsync(handle, value).ConfigureAwait(false);
+            made = value;
             Inodes.AddNew(made);
             await Orphans.AddAsync(handle, made).ConfigureAwait(false);
         }).ConfigureAwait(false);
@@ -148,8 +150,24 @@ internal sealed partial class Ext4FileSystem
         InodeRecord record = CreateRecord(parent, what);
         record.Generation = place.Generation;
         var inode = new Ext4Inode(this, place.Number, record, tableBlock);
+        await StoreFirstAsync(handle, inode).ConfigureAwait(false);
         Inodes.AddNew(inode);
         return inode;
+    }
+
+    /// <summary>Has a new inode's block in the transaction before a name or the register of orphans leads to it: from then on it can be stored. Else its number is free again.</summary>
+    private async ValueTask StoreFirstAsync(Handle handle, Ext4Inode inode)
+    {
+        try
+        {
+            await inode.StoreAsync(handle).ConfigureAwait(false);
+        }
+        catch (FileSystemException)
+        {
+            inode.Retire();
+            await Volume.Inodes.FreeAsync(handle, inode.Number, inode.Kind == FileKind.Directory).ConfigureAwait(false);
+            throw;
+        }
     }
 
     private InodeRecord CreateRecord(Ext4Inode parent, NewInode what)

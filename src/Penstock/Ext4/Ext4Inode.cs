@@ -128,7 +128,8 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
         bool isSound = kind switch
         {
             FileKind.Directory => isInline || size % blockSize == 0,
-            FileKind.SymbolicLink => size > 0 && size <= blockSize,
+            // One that is being deleted has been cut to nothing.
+            FileKind.SymbolicLink => (size > 0 || record.LinkCount == 0) && size <= blockSize,
             FileKind.Regular => !isInline || size <= superblock.InodeSize,
             _ => true,
         };

@@ -70,6 +70,8 @@ internal sealed class OrphanRegister
         {
             if (inode.Orphan is null)
             {
+                // The inode's block is in the transaction before the register is: what cannot be stored is not registered.
+                await inode.StoreAsync(handle).ConfigureAwait(false);
                 inode.Orphan = _file is null ? null : await _file.TryAddAsync(handle, inode.Number).ConfigureAwait(false);
                 if (inode.Orphan is null)
                 {

@@ -77,7 +77,7 @@ internal sealed class ChunkMemory
     }
 
     /// <summary>
-    /// A hash of the content, but for the chunks that a range touches. Costs what has changed since the last one of this memory, or of the one that it is a clone of.
+    /// A hash of the content, but for a range. Costs what has changed since the last one of this memory, or of the one that it is a clone of.
     /// </summary>
     public ulong HashContent(long leftOut = 0, long leftOutLength = 0)
     {
@@ -85,20 +85,25 @@ internal sealed class ChunkMemory
         for (int i = 0; i < _chunks.Length; i++)
         {
             long start = (long)i * ChunkLength;
-            if (start < leftOut + leftOutLength && start + ChunkLength > leftOut)
+            long first = Math.Clamp(leftOut - start, 0, ChunkLength);
+            long end = Math.Clamp(leftOut + leftOutLength - start, first, ChunkLength);
+            if (first == 0 && end == ChunkLength)
             {
                 continue;
             }
 
-            if (_hashes[i] == 0)
-            {
-                _hashes[i] = HashOf(_chunks[i]);
-            }
-
-            sum += BitOperations.RotateLeft(_hashes[i], i & 63) * ((ulong)i | 1);
+            ulong hash = first < end ? HashWithout(_chunks[i], (int)first, (int)end) : _hashes[i] != 0 ? _hashes[i] : (_hashes[i] = HashOf(_chunks[i]));
+            sum += BitOperations.RotateLeft(hash, i & 63) * ((ulong)i | 1);
         }
 
         return sum;
+    }
+
+    private static ulong HashWithout(byte[] chunk, int first, int end)
+    {
+        byte[] rest = [.. chunk];
+        rest.AsSpan(first, end - first).Clear();
+        return HashOf(rest);
     }
 
     /// <summary>Gives the chunks that nobody else can see back for the next run on this thread.</summary>
