@@ -95,6 +95,8 @@ internal sealed class OrphanRegister
         {
             if (inode.Orphan is { } mark)
             {
+                // As above: what cannot be stored stays registered.
+                await inode.StoreAsync(handle).ConfigureAwait(false);
                 inode.Orphan = null;
                 inode.Record.DeletionTime = 0;
                 if (mark.Node is { } node)

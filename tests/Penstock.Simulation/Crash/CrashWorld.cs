@@ -17,11 +17,11 @@ internal sealed class CrashWorld : IDisposable
     private readonly PageCache _pages;
     private readonly Chance _chance;
 
-    public CrashWorld(Workload workload, ulong seed, RuleSet broken, bool keepsLines)
+    public CrashWorld(Workload workload, IReadOnlyList<CrashShape> shapes, ulong seed, RuleSet broken, bool keepsLines)
     {
         Workload = workload;
         _chance = new Chance(seed);
-        Shape = _chance.Of<CrashShape>([.. workload.Shapes]);
+        Shape = _chance.Of<CrashShape>([.. shapes]);
         Scheduler = new SimulationScheduler(Chance.Mix(seed, 1), new Trace(keepsLines: false))
         {
             BrokenRules = broken, Profile = new OrderProfile { Order = Order.Oldest },
