@@ -37,15 +37,12 @@ internal sealed class NodeTable
         }
     }
 
-    /// <summary>The kernel's name for an inode.</summary>
+    /// <summary>The kernel's name for an inode: its number, but that the root's and <see cref="RootNode"/> change places.</summary>
     public ulong ToNode(InodeNumber number) =>
         number.Value == _rootNumber ? RootNode : number.Value == RootNode ? _rootNumber : number.Value;
 
     /// <summary>The number of the inode that the kernel names so, whether it is known here or not.</summary>
-    public InodeNumber ToNumber(ulong node)
-    {
-        return new InodeNumber(node == RootNode ? _rootNumber : node == _rootNumber ? RootNode : node);
-    }
+    public InodeNumber ToNumber(ulong node) => new(ToNode(new InodeNumber(node)));
 
     /// <summary>The inode that the kernel means.</summary>
     /// <exception cref="FileSystemException">Stale: the kernel has forgotten it, or never knew it.</exception>

@@ -81,9 +81,9 @@ internal sealed partial class Ext4FileSystem : FileSystem
     /// <summary>The most that any file may have; a file with an indirect map may have less, which its mapper says.</summary>
     public override long MaxFileSize => (long)Math.Min((ulong)BlockSize << 32, (ulong)long.MaxValue + 1) - BlockSize;
 
-    /// <summary>Inodes of 128 bytes have no room for nanoseconds.</summary>
     public override byte[]? Label => System.Text.Encoding.UTF8.GetBytes(Volume.Superblock.VolumeName);
 
+    /// <summary>Inodes of 128 bytes have no room for nanoseconds.</summary>
     public override bool HasNanoseconds => Volume.Geometry.InodeSize > InodeRecord.MinSize;
 
     public override VolumeStatistics Statistics => new(

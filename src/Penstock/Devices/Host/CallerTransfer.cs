@@ -1,3 +1,4 @@
+using Penstock.Devices.Rings;
 using Penstock.Memory;
 using Penstock.Uring;
 
@@ -22,7 +23,7 @@ internal static unsafe class CallerTransfer
             int count = Fill(vectors, request.Segments, done, out long expected);
             CallResult result = request.Operation == DeviceOperation.Read
                 ? file.Read(vectors[..count], request.Offset + done)
-                : file.Write(vectors[..count], request.Offset + done, FlagsOf(request));
+                : file.Write(vectors[..count], request.Offset + done, TransferStep.FlagsOf(request));
             if (result.Error == Errno.EAGAIN)
             {
                 continue;
@@ -45,9 +46,6 @@ internal static unsafe class CallerTransfer
 
         return IoResult.Transferred(done);
     }
-
-    private static TransferFlags FlagsOf(DeviceRequest request) =>
-        request.Operation == DeviceOperation.WriteThrough ? TransferFlags.DataSync : TransferFlags.None;
 
     /// <summary>What is left after <paramref name="skipped"/> bytes, as far as the vectors reach.</summary>
     private static int Fill(Span<IoVector> vectors, ReadOnlySpan<IoSegment> segments, long skipped, out long length)

@@ -135,6 +135,7 @@ internal sealed unsafe class TransferStep(int logicalBlockSize, RegisteredBuffer
         }
     }
 
-    private static TransferFlags FlagsOf(DeviceRequest request) =>
+    /// <summary>What the kernel is told of a request, by whichever call.</summary>
+    public static TransferFlags FlagsOf(DeviceRequest request) =>
         request.Operation == DeviceOperation.WriteThrough ? TransferFlags.DataSync : TransferFlags.None;
 }

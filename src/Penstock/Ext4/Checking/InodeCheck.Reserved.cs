@@ -28,7 +28,7 @@ internal sealed partial class InodeCheck
                 CheckBadBlocksFields();
                 await CheckPlainMapAsync().ConfigureAwait(false);
                 break;
-            case ResizeInodeNumber:
+            case ResizeInodeLayout.Number:
                 if (run.Has(CompatFeatures.ResizeInode))
                 {
                     await CheckResizeMapAsync().ConfigureAwait(false);

@@ -10,7 +10,6 @@ internal sealed partial class InodeCheck : IDisposable
 {
     private const uint BadBlocksInode = 1;
     private const uint RootInode = 2;
-    private const uint ResizeInodeNumber = 7;
     private const uint JournalInodeNumber = 8;
 
     private readonly CheckRun run;

@@ -158,12 +158,9 @@ internal static class JournalCheck
         }
         else if ((Get(block, 0x28) & (uint)(JournalFeatures.ChecksumV2 | JournalFeatures.ChecksumV3)) != 0)
         {
-            BinaryPrimitives.WriteUInt32BigEndian(block[0xFC..], ComputeChecksum(block));
+            BinaryPrimitives.WriteUInt32BigEndian(block[0xFC..], JournalSuperblock.ComputeChecksum(block));
         }
     }
-
-    private static uint ComputeChecksum(ReadOnlySpan<byte> block) =>
-        Crc32C.Append(Crc32C.AppendZeros(Crc32C.Append(Crc32C.Start, block[..0xFC]), sizeof(uint)), block[0x100..0x400]);
 
     private static async ValueTask DropAsync(CheckRun run, string structure, string place, string found)
     {
@@ -242,7 +239,7 @@ internal static class JournalCheck
             return $"s_checksum_type is {block[0x50]}";
         }
 
-        return Get(block, 0xFC) != ComputeChecksum(block) ? "s_checksum does not match" : null;
+        return Get(block, 0xFC) != JournalSuperblock.ComputeChecksum(block) ? "s_checksum does not match" : null;
     }
 
     private static uint Get(ReadOnlySpan<byte> block, int offset) => BinaryPrimitives.ReadUInt32BigEndian(block[offset..]);

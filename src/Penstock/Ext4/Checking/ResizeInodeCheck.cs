@@ -1,5 +1,4 @@
 using Penstock.Ext4.Format;
-using static Penstock.Ext4.Format.LittleEndian;
 
 namespace Penstock.Ext4.Checking;
 
@@ -9,11 +8,6 @@ namespace Penstock.Ext4.Checking;
 /// </summary>
 internal static class ResizeInodeCheck
 {
-    public const uint Number = 7;
-
-    private const int PointerSize = 4;
-    private const int DoubleIndirect = 13;
-
     public static async ValueTask RunAsync(CheckRun run)
     {
         if (!run.Has(CompatFeatures.ResizeInode) || run.Repair is { State.NeedsResizeInode: true })
@@ -22,8 +16,8 @@ internal static class ResizeInodeCheck
         }
 
         using var peek = new InodePeek(run);
-        if (await peek.ReadAsync(Number).ConfigureAwait(false) is { } inode && !await IsSoundAsync(run, inode).ConfigureAwait(false)
-            && run.MendsNote("resize inode", $"inode {Number}", "it does not lead to the reserve behind the descriptors"))
+        if (await peek.ReadAsync(ResizeInodeLayout.Number).ConfigureAwait(false) is { } inode && !await IsSoundAsync(run, inode).ConfigureAwait(false)
+            && run.MendsNote("resize inode", $"inode {ResizeInodeLayout.Number}", "it does not lead to the reserve behind the descriptors"))
         {
             await GiveUpAsync(run, inode).ConfigureAwait(false);
         }
@@ -34,14 +28,14 @@ internal static class ResizeInodeCheck
     {
         run.Repair!.State.NeedsResizeInode = true;
         inode.Bytes.Clear();
-        await run.Repair.WriteInodeAsync(Number, inode).ConfigureAwait(false);
+        await run.Repair.WriteInodeAsync(ResizeInodeLayout.Number, inode).ConfigureAwait(false);
     }
 
     private static async ValueTask<bool> IsSoundAsync(CheckRun run, InodeRecord inode)
     {
         byte[] root = inode.BlockField.ToArray();
-        uint map = U32(root, DoubleIndirect * PointerSize);
-        U32(root, DoubleIndirect * PointerSize, 0);
+        uint map = IndirectMap.ReadPointer(root, IndirectMap.DoubleIndirectSlot);
+        IndirectMap.WritePointer(root, IndirectMap.DoubleIndirectSlot, 0);
         if (!inode.IsRegular || inode.LinkCount == 0 || root.AsSpan().ContainsAnyExcept((byte)0) || !run.Contains(map))
         {
             return false;
@@ -55,14 +49,14 @@ internal static class ResizeInodeCheck
         }
 
         VolumeGeometry geometry = run.Geometry;
-        uint pointers = (uint)run.BlockSize / PointerSize;
+        uint pointers = IndirectMap.PointersPerBlock(run.BlockSize);
 
         // Like e2fsck, the first quarter of the reserve stands for all of it.
         for (uint i = 0; i < run.Superblock.ReservedDescriptorBlocks / 4u; i++)
         {
             uint place = geometry.DescriptorBlockCount + i;
             ulong primary = geometry.SuperblockBlock.Value + 1 + place;
-            bool isRight = U32(primaries.GetSpan(), (int)(place % pointers) * PointerSize) == primary
+            bool isRight = IndirectMap.ReadPointer(primaries.GetSpan(), place % pointers) == primary
                 && await run.Store.ReadAsync(primary, 1, copies.Segment).ConfigureAwait(false) && LeadsToCopies(geometry, copies.GetSpan(), primary);
             if (!isRight)
             {
@@ -75,10 +69,10 @@ internal static class ResizeInodeCheck
 
     private static bool LeadsToCopies(VolumeGeometry geometry, ReadOnlySpan<byte> block, ulong primary)
     {
-        int slot = 0;
-        for (uint group = 1; group < geometry.GroupCount && (slot + 1) * PointerSize <= block.Length; group++)
+        uint slot = 0;
+        for (uint group = 1; group < geometry.GroupCount && slot < IndirectMap.PointersPerBlock(block.Length); group++)
         {
-            if (geometry.HasSuperblock(new BlockGroup(group)) && U32(block, slot++ * PointerSize) != primary + ((ulong)group * geometry.BlocksPerGroup))
+            if (geometry.HasSuperblock(new BlockGroup(group)) && IndirectMap.ReadPointer(block, slot++) != primary + ((ulong)group * geometry.BlocksPerGroup))
             {
                 return false;
             }

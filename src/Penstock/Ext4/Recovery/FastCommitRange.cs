@@ -4,7 +4,7 @@ using Penstock.Mapping;
 namespace Penstock.Ext4.Recovery;
 
 /// <summary>Brings a range of a file's map to what a fast commit says: there, and written or not.</summary>
-internal sealed class FastCommitRange(Ext4Volume volume, ExtentMapper mapper)
+internal sealed class FastCommitRange(Ext4FileSystem fileSystem, ExtentMapper mapper)
 {
     /// <summary>Maps the range; its blocks are in use already.</summary>
     public async ValueTask PutAsync(BlockRun range)
@@ -18,13 +18,13 @@ internal sealed class FastCommitRange(Ext4Volume volume, ExtentMapper mapper)
             if (there.IsAllocated && there.Volume != wanted.Volume)
             {
                 await mapper.RemoveAsync(wanted.First, wanted.Count).ConfigureAwait(false);
-                await ChangeAsync(volume.Blocks.CreditsToFree(wanted.Count), h => volume.Blocks.ClaimAsync(h, wanted.Volume, wanted.Count)).ConfigureAwait(false);
+                await fileSystem.ChangeAsync(fileSystem.Volume.Blocks.CreditsToFree(wanted.Count), h => fileSystem.Volume.Blocks.ClaimAsync(h, wanted.Volume, wanted.Count)).ConfigureAwait(false);
                 there = BlockRun.Hole(wanted.First, wanted.Count);
             }
 
             if (!there.IsAllocated)
             {
-                await ChangeAsync(mapper.CreditsToAllocate(1), h => mapper.PutAsync(h, wanted)).ConfigureAwait(false);
+                await fileSystem.ChangeAsync(mapper.CreditsToAllocate(1), h => mapper.PutAsync(h, wanted)).ConfigureAwait(false);
             }
             else if (there.State != wanted.State)
             {
@@ -35,18 +35,5 @@ internal sealed class FastCommitRange(Ext4Volume volume, ExtentMapper mapper)
 
     private ValueTask TurnAsync(BlockRun wanted) => wanted.State == MapState.Unwritten
         ? mapper.ZeroAsync(wanted.First, wanted.Count)
-        : ChangeAsync(mapper.CreditsToConvert(wanted.Count), h => mapper.ConvertAsync(h, wanted.First, wanted.Count));
-
-    private async ValueTask ChangeAsync(int credits, Func<Journal.Handle, ValueTask> change)
-    {
-        Journal.Handle handle = await volume.Journal.BeginAsync(credits).ConfigureAwait(false);
-        try
-        {
-            await change(handle).ConfigureAwait(false);
-        }
-        finally
-        {
-            handle.Stop();
-        }
-    }
+        : fileSystem.ChangeAsync(mapper.CreditsToConvert(wanted.Count), h => mapper.ConvertAsync(h, wanted.First, wanted.Count));
 }

@@ -46,8 +46,8 @@ internal sealed class FastCommitReplay
     public static async ValueTask<SortedDictionary<ulong, byte[]>> RunAsync(BlockDevice device, Caching.PageCache pages, IReadOnlyList<FastCommitTag> tags)
     {
         var held = new HeldWritesDevice(device);
-        Superblock before = Superblock.Parse(await SuperblockKeeper.ReadAsync(held).ConfigureAwait(false));
-        Superblock working = Superblock.Parse(await SuperblockKeeper.ReadAsync(held).ConfigureAwait(false));
+        byte[] raw = await SuperblockKeeper.ReadAsync(held).ConfigureAwait(false);
+        (Superblock before, Superblock working) = (Superblock.Parse(raw), Superblock.Parse(raw));
         Ext4FileSystem fileSystem = Ext4FileSystem.OpenForReplay(held, pages, working);
         await using (fileSystem.ConfigureAwait(false))
         {
@@ -224,27 +224,21 @@ internal sealed class FastCommitReplay
 
         await ChangeAsync(directory.Directory.CreditsToAdd + 1, async handle =>
         {
-            if (now == target)
+            // A new directory with its contents in the inode came with its names.
+            if (now != target)
             {
-                // A new directory with its contents in the inode came with its names.
-            }
-            else if (inode is null)
-            {
-                await directory.Directory.RemoveAsync(handle, name).ConfigureAwait(false);
-            }
-            else if (now == 0)
-            {
-                await directory.Directory.AddAsync(handle, name, inode.Number, inode.Kind).ConfigureAwait(false);
-            }
-            else
-            {
-                await directory.Directory.RedirectAsync(handle, name, inode.Number, inode.Kind).ConfigureAwait(false);
+                await PutEntryAsync(handle, directory.Directory, name, isThere: now != 0, inode).ConfigureAwait(false);
             }
 
             NoteNames(directory, now == target ? 0 : now, inode);
             await directory.StoreAsync(handle).ConfigureAwait(false);
         }).ConfigureAwait(false);
     }
+
+    private static ValueTask PutEntryAsync(Handle handle, Directories.Ext4Directory directory, FileName name, bool isThere, Ext4Inode? inode) =>
+        inode is null ? directory.RemoveAsync(handle, name)
+        : isThere ? directory.RedirectAsync(handle, name, inode.Number, inode.Kind)
+        : directory.AddAsync(handle, name, inode.Number, inode.Kind);
 
     /// <summary>
     /// Fast commits have no record of a directory whose names change, unless it is new: its times and subdirectories follow from what is told of the names.
@@ -326,7 +320,7 @@ internal sealed class FastCommitReplay
         {
             if (range.IsAllocated)
             {
-                await new FastCommitRange(Volume, mapper).PutAsync(range).ConfigureAwait(false);
+                await new FastCommitRange(_fileSystem, mapper).PutAsync(range).ConfigureAwait(false);
             }
             else
             {

@@ -11,7 +11,6 @@ namespace Penstock.Ext4.Repairing;
 internal sealed class SharedBlocksRepair(CheckRun run, Repair repair)
 {
     private const uint BadBlocksInode = 1;
-    private const uint ResizeInode = 7;
 
     /// <summary>More shared clusters than this are left alone: memory is bounded.</summary>
     private const ulong MostShared = 1 << 21;
@@ -42,7 +41,7 @@ internal sealed class SharedBlocksRepair(CheckRun run, Repair repair)
     private async ValueTask<FileMap?> LoadAsync(uint number, InodeRecord inode)
     {
         var map = new FileMap(run, repair, number);
-        return number != ResizeInode && HasMap(inode) && await map.LoadAsync(inode).ConfigureAwait(false) ? map : null;
+        return number != ResizeInodeLayout.Number && HasMap(inode) && await map.LoadAsync(inode).ConfigureAwait(false) ? map : null;
     }
 
     private async ValueTask<bool> CountAsync(uint number, InodeRecord inode)
@@ -52,7 +51,7 @@ internal sealed class SharedBlocksRepair(CheckRun run, Repair repair)
             CountUnit(run.UnitOf(inode.AttributeBlock.Value));
         }
 
-        if (number == ResizeInode && IndirectMap.ReadPointer(inode.BlockField, IndirectMap.DoubleIndirectSlot) is var root && run.Contains(root))
+        if (number == ResizeInodeLayout.Number && IndirectMap.ReadPointer(inode.BlockField, IndirectMap.DoubleIndirectSlot) is var root && run.Contains(root))
         {
             // Its first block stays where it is; who else has it gets a copy.
             CountUnit(run.UnitOf(root));

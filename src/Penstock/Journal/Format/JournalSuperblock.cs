@@ -173,10 +173,14 @@ internal sealed class JournalSuperblock
 
     public uint StoredChecksum => Get(ChecksumOffset);
 
-    public uint ComputeChecksum()
+    public uint ComputeChecksum() => ComputeChecksum(raw);
+
+    /// <summary>What s_checksum should be, of a superblock that may be damaged otherwise.</summary>
+    /// <param name="bytes">At least <see cref="Size"/> bytes.</param>
+    public static uint ComputeChecksum(ReadOnlySpan<byte> bytes)
     {
-        uint crc = Crc32C.AppendZeros(Crc32C.Append(Crc32C.Start, raw.AsSpan(0, ChecksumOffset)), sizeof(uint));
-        return Crc32C.Append(crc, raw.AsSpan(ChecksumOffset + sizeof(uint)));
+        uint crc = Crc32C.AppendZeros(Crc32C.Append(Crc32C.Start, bytes[..ChecksumOffset]), sizeof(uint));
+        return Crc32C.Append(crc, bytes[(ChecksumOffset + sizeof(uint))..Size]);
     }
 
     private bool IsVersion2 => Get(0x04) == Version2;
