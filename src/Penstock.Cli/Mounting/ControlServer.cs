@@ -19,6 +19,7 @@ internal sealed class ControlServer : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly List<Task> _answers = [];
     private readonly Task _loop;
+    private bool _isHidden;
 
     private ControlServer(string path, Socket socket, Func<Task<string>> unmount)
     {
@@ -47,6 +48,18 @@ internal sealed class ControlServer : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Takes the socket away, once: before anybody is told that the mount is gone, since whoever mounts there next has one of that name.
+    /// </summary>
+    public void Hide()
+    {
+        if (!_isHidden)
+        {
+            _isHidden = true;
+            File.Delete(_path);
+        }
+    }
+
     /// <summary>Stops listening, and waits until everybody who asked has his answer.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -62,7 +75,7 @@ internal sealed class ControlServer : IAsyncDisposable
 
         await Task.WhenAll(answers);
         _closing.Dispose();
-        File.Delete(_path);
+        Hide();
     }
 
     private async Task ListenAsync()

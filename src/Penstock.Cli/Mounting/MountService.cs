@@ -138,6 +138,7 @@ internal sealed class MountService
         }
         finally
         {
+            Control.Hide();
             _released.TrySetResult(answer);
         }
     }
