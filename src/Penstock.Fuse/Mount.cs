@@ -34,7 +34,6 @@ public sealed class Mount : IAsyncDisposable
         _session = session;
         _handler = handler;
         Completion = CompleteAsync();
-        _ = EndWhenRefusedAsync();
     }
 
     /// <summary>The full path of the directory.</summary>
@@ -205,15 +204,6 @@ public sealed class Mount : IAsyncDisposable
         }
 
         Volatile.Write(ref _isDetached, 1);
-    }
-
-    /// <summary>The kernel agreed to io_uring, refused its entries, and now holds every request back: it is better to end than to hang.</summary>
-    private async Task EndWhenRefusedAsync()
-    {
-        if (await _session.RingRefused.ConfigureAwait(false))
-        {
-            _mountPoint.Abandon();
-        }
     }
 
     /// <summary>Whoever took the mount off: what the kernel left open is closed, and all is written back, before the volume may be let go.</summary>

@@ -19,7 +19,6 @@ internal sealed class FuseSession : IFuseRequestSink, IDisposable
     private readonly FuseSessionOptions _options;
     private readonly TaskCompletionSource<FuseEnd> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<FuseConnection> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource<bool> _refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly object _poolLock = new();
     private readonly Stack<FuseRequest> _idle = new();
     private readonly List<FuseRequest> _all = [];
@@ -50,9 +49,6 @@ internal sealed class FuseSession : IFuseRequestSink, IDisposable
     /// <summary>Completes when no more requests come and all replies are sent.</summary>
     public Task<FuseEnd> Completion => _completion.Task;
 
-    /// <summary>Completes with true when the kernel will never send a request, and with false at the end of a session to which that did not happen.</summary>
-    public Task<bool> RingRefused => _refused.Task;
-
     /// <summary>Requests that were taken up and not answered yet.</summary>
     public int InFlight => Math.Max(0, Volatile.Read(ref _lives) - 1);
 
@@ -79,11 +75,8 @@ internal sealed class FuseSession : IFuseRequestSink, IDisposable
         Begin(request);
     }
 
-    void IFuseRequestSink.RingRefused() => _refused.TrySetResult(true);
-
     void IFuseRequestSink.Ended(FuseEnd end)
     {
-        _refused.TrySetResult(false);
         _end = end;
         EndLife();
     }

@@ -87,20 +87,14 @@ internal sealed unsafe class DeviceTransport : FuseTransport
     }
 
     /// <summary>
-    /// The kernel refused an entry of io_uring. It goes on with /dev/fuse by itself, unless io_uring was switched off since both sides agreed on it: then it holds every request back.
+    /// The kernel refused an entry of io_uring, and goes on with /dev/fuse by itself: it was short of something, or io_uring was switched off between its offer and our answer.
+    /// What it has once taken up it does not switch off.
     /// </summary>
-    public void RingRefused(int error)
+    public void RingRefused()
     {
         if (Interlocked.Exchange(ref _isRefused, 1) == 0)
         {
-            if (error == Errno.EOPNOTSUPP.Value)
-            {
-                _sink!.RingRefused();
-            }
-            else
-            {
-                StartOtherReaders();
-            }
+            StartOtherReaders();
         }
     }
 

@@ -24,9 +24,6 @@ internal interface IFuseRequestSink
     /// <summary>A request has arrived. Never throws.</summary>
     void Dispatch(FuseRequest request);
 
-    /// <summary>The kernel agreed to io_uring, and then took none of the entries: no request will ever come.</summary>
-    void RingRefused();
-
     /// <summary>No more requests come from this transport.</summary>
     void Ended(FuseEnd end);
 }

@@ -73,13 +73,6 @@ internal static unsafe class Fusermount
             : throw new FileSystemException(IoFault.NotPermitted, $"{path}: cannot be unmounted: {complaint}");
     }
 
-    /// <summary>Takes it out of sight now, and off when nobody uses it any more.</summary>
-    public static void DetachLazily(string path)
-    {
-        using Process process = Start(["-u", "-z", "--", path]);
-        _ = WaitFor(process);
-    }
-
     private static Process Start(string[] arguments, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(Program, arguments) { RedirectStandardError = true };

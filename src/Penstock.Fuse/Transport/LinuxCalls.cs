@@ -21,8 +21,6 @@ internal static unsafe partial class LinuxCalls
     public const ulong MountNoSuid = 2;
     public const ulong MountNoDevices = 4;
 
-    public const int UnmountForce = 1;
-    public const int UnmountDetach = 2;
     public const int UnmountNoFollow = 8;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -45,21 +45,6 @@ internal sealed class MountPoint
     /// <exception cref="FileSystemException">It cannot be unmounted for another reason.</exception>
     public bool TryDetach() => _usesFusermount ? Fusermount.TryDetach(Directory) : TryDetachDirectly(Directory);
 
-    /// <summary>
-    /// Takes the mount off although programs may wait in it: they get an error. For a mount that cannot answer.
-    /// </summary>
-    public void Abandon()
-    {
-        if (_usesFusermount)
-        {
-            Fusermount.DetachLazily(Directory);
-        }
-        else
-        {
-            _ = LinuxCalls.Unmount(Directory, LinuxCalls.UnmountForce | LinuxCalls.UnmountDetach | LinuxCalls.UnmountNoFollow);
-        }
-    }
-
     /// <summary>Takes off whatever is mounted on a directory, as root or as its owner.</summary>
     public static bool TryDetach(string directory) =>
         LinuxCalls.EffectiveUserId() == 0 ? TryDetachDirectly(directory) : Fusermount.TryDetach(directory);

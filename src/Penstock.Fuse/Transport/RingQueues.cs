@@ -167,7 +167,7 @@ internal sealed class RingQueues : IRingGuest, IFuseReplier, IDisposable
         _alive--;
         if (!entry.HasServed && error is not (Errno.ENOTCONN or Errno.ECONNABORTED))
         {
-            _transport.RingRefused((int)error);
+            _transport.RingRefused();
         }
     }
 

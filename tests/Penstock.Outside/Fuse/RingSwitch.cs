@@ -4,45 +4,31 @@ namespace Penstock.Outside.Fuse;
 
 /// <summary>
 /// Has the kernel offer FUSE over io_uring while there is one of these. The switch is the whole machine's: mounts that others make meanwhile get the offer too,
-/// which does them no harm.
+/// and lose it again if the switch goes off before they answer; neither does them harm. Whoever uses one is in <see cref="Users"/>, so that one test at a time has it.
 /// </summary>
 internal sealed class RingSwitch : IDisposable
 {
+    public const string Users = "users of the switch of FUSE over io_uring";
+
     private const string Parameter = "/sys/module/fuse/parameters/enable_uring";
 
-    private static readonly Lock s_lock = new();
-    private static int s_users;
-    private static string s_before = "";
+    private readonly string _before = "";
 
     public RingSwitch()
     {
-        lock (s_lock)
+        try
         {
-            if (s_users == 0)
-            {
-                try
-                {
-                    s_before = File.ReadAllText(Parameter);
-                    File.WriteAllText(Parameter, "Y");
-                }
-                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-                {
-                    Assert.Skip($"FUSE over io_uring cannot be switched on here: {e.Message}");
-                }
-            }
-
-            s_users++;
+            _before = File.ReadAllText(Parameter);
+            File.WriteAllText(Parameter, "Y");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Assert.Skip($"FUSE over io_uring cannot be switched on here: {e.Message}");
         }
     }
 
-    public void Dispose()
-    {
-        lock (s_lock)
-        {
-            if (--s_users == 0)
-            {
-                File.WriteAllText(Parameter, s_before);
-            }
-        }
-    }
+    /// <summary>Off again before the end.</summary>
+    public void TurnOff() => File.WriteAllText(Parameter, "N");
+
+    public void Dispose() => File.WriteAllText(Parameter, _before);
 }

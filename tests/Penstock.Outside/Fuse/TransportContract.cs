@@ -98,7 +98,7 @@ public abstract class TransportContract : IDisposable
 
     private Server? _server;
 
-    private void UseTheMount(NullHandler handler)
+    private protected void UseTheMount(NullHandler handler)
     {
         Assert.Contains("fuse.penstock", File.ReadAllText("/proc/mounts"), StringComparison.Ordinal);
         Assert.Equal(["file"], Shell.Run($"ls {_directory}").Split('\n', StringSplitOptions.RemoveEmptyEntries));
@@ -113,9 +113,12 @@ public abstract class TransportContract : IDisposable
         Assert.Equal("255\n", Shell.Run($"stat -f -c %l {_directory}"));
     }
 
-    private async Task Serve(FuseMountOptions options, Action<NullHandler> use)
+    /// <param name="options">How it is mounted.</param>
+    /// <param name="use">What is done with it.</param>
+    /// <param name="beforeAnswer">Called when the kernel has made its offer and has no answer yet.</param>
+    private protected async Task Serve(FuseMountOptions options, Action<NullHandler> use, Action? beforeAnswer = null)
     {
-        using var server = _server = new Server(_directory, options, Host);
+        using var server = _server = new Server(_directory, options, Host, beforeAnswer);
         FuseConnection connection = await server.Session.Ready.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.True(connection.Has(FuseInitFlags.AsyncDio | FuseInitFlags.InitExt));
         Assert.True(!ComesOverRing || connection.Has(FuseInitFlags.OverIoUring));
@@ -123,6 +126,7 @@ public abstract class TransportContract : IDisposable
         {
             // The test's own thread pool must not be needed by the server while the test blocks on the mount.
             await Task.Factory.StartNew(() => use(server.Handler), TaskCreationOptions.LongRunning);
+            Assert.False(server.Session.Completion.IsCompleted, "the session ended before the mount did");
         }
         finally
         {
@@ -136,13 +140,14 @@ public abstract class TransportContract : IDisposable
 
     private sealed class Server : IDisposable
     {
-        public Server(string directory, FuseMountOptions options, BlockDevice? host)
+        public Server(string directory, FuseMountOptions options, BlockDevice? host, Action? beforeAnswer = null)
         {
             var sessionOptions = new FuseSessionOptions { OnDefect = Defects.Add };
             MountPoint = MountPoint.Attach(directory, options, out SafeFileHandle device);
             var buffers = new WireBufferPool(sessionOptions.MaxWrite, sessionOptions.BufferLimit);
             var transport = new DeviceTransport(device, buffers, sessionOptions.MaxWrite, sessionOptions.Readers, host);
             Session = new FuseSession(transport, buffers, Handler, sessionOptions);
+            beforeAnswer?.Invoke();
             Session.Start();
         }
 
@@ -185,11 +190,16 @@ public class HostedReaderTests : TransportContract
 }
 
 /// <summary>FUSE over io_uring, switched on for the time being.</summary>
+[Collection(RingSwitch.Users)]
 public sealed class RingTransportTests : HostedReaderTests
 {
     private readonly RingSwitch _switch;
 
     public RingTransportTests() => _switch = new RingSwitch();
+
+    /// <summary>The kernel takes an offer back that it has no answer to yet, and then refuses what was got ready for it: the mount is served over /dev/fuse.</summary>
+    [FuseFact]
+    public Task A_switch_that_goes_off_between_offer_and_answer_does_no_harm() => Serve(new FuseMountOptions(), UseTheMount, _switch.TurnOff);
 
     private protected override bool ComesOverRing => true;
 

@@ -5,6 +5,7 @@ using Xunit;
 namespace Penstock.Outside.Programs;
 
 /// <summary>A volume whose requests come over io_uring: what the other tests show of /dev/fuse, in short.</summary>
+[Collection(RingSwitch.Users)]
 public sealed class RingMountTests : IDisposable
 {
     private readonly RingSwitch _switch = new();

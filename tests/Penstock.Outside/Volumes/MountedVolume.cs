@@ -39,21 +39,6 @@ internal sealed class MountedVolume : IDisposable
     public static void Use(string making, Action<MountedVolume> use, string size = "512M")
     {
         Needs.Mounts();
-        try
-        {
-            UseOnce(making, use, size);
-        }
-        catch (InvalidOperationException e) when (e.Message.Contains("no volume is mounted there", StringComparison.Ordinal) && e.Message.Contains("is gone", StringComparison.Ordinal))
-        {
-            // Seen once in some thousand mounts: the mount had ended in order, log and socket gone, and nobody is known to have asked for it. Said aloud, until it
-            // is understood; a second time fails.
-            Console.WriteLine($"test: a mount ended by itself, and is tried once more: {e.Message}");
-            UseOnce(making, use, size);
-        }
-    }
-
-    private static void UseOnce(string making, Action<MountedVolume> use, string size)
-    {
         using var volume = new MountedVolume(making, size);
         volume.Mount();
         try
