@@ -75,8 +75,17 @@ internal abstract class Scheduler
     /// <summary>Runs what the calling thread has posted to users. Whether it has its duty again; if not, somebody else has it.</summary>
     public virtual bool RunRow() => true;
 
-    /// <summary>Whether <see cref="RunRow"/> has something to do for the calling thread, which must not sleep then.</summary>
+    /// <summary>Whether <see cref="RunRow"/> or <see cref="EndRound"/> has something to do for the calling thread, which must not sleep then.</summary>
     public virtual bool HasRow => false;
+
+    /// <summary>
+    /// The calling reaping thread ends a round: one continuation of the core that the round posted stayed with it. It is run here where the thread would have nothing
+    /// to do but to sleep, with what it posts in turn, and else handed to the workers.
+    /// </summary>
+    /// <param name="isIdle">Whether the device has nothing for the thread to do: asked anew for each continuation.</param>
+    public virtual void EndRound(Func<bool> isIdle)
+    {
+    }
 
     /// <summary>
     /// A user's call begins on the calling thread, which will itself do what is posted with <see cref="TryPostToCaller"/> until <see cref="CloseCallerRow"/>. False where

@@ -6,6 +6,7 @@ namespace Penstock.Execution;
 /// <summary>
 /// The scheduler of production. Core continuations run on a few workers of our own, so that they go on even when every thread of the
 /// runtime's pool is blocked by a user who waits for one of our results; users' continuations run in the row of the thread that reaped, or on that pool.
+/// What follows a lone request step by step (an fsync: data, log, flush, commit block) stays on the thread that reaps, which would only sleep meanwhile.
 /// </summary>
 internal sealed class ThreadedScheduler : Scheduler
 {
@@ -17,6 +18,10 @@ internal sealed class ThreadedScheduler : Scheduler
 
     [ThreadStatic]
     private static CallerRow? t_callerRow;
+
+    /// <summary>What <see cref="EndRound"/> will look at; of reaping threads that have a row.</summary>
+    [ThreadStatic]
+    private static (Action<object?> Work, object? State)? t_kept;
 
     private readonly WorkQueue _queue = new();
     private readonly RowWatch _watch = new();
@@ -40,7 +45,17 @@ internal sealed class ThreadedScheduler : Scheduler
     /// <summary>A scheduler with the production behaviour but its own recorder and mutant; for tests.</summary>
     public static ThreadedScheduler CreateForTest() => new(2);
 
-    public override void Post(Action<object?> work, object? state) => _queue.Enqueue(work, state);
+    public override void Post(Action<object?> work, object? state)
+    {
+        if (t_row is not null && t_isCorePlace && t_kept is null)
+        {
+            t_kept = (work, state);
+        }
+        else
+        {
+            _queue.Enqueue(work, state);
+        }
+    }
 
     public override void PostToUser(Action<object?> work, object? state)
     {
@@ -64,8 +79,25 @@ internal sealed class ThreadedScheduler : Scheduler
 
     public override void CloseRow()
     {
+        EndRound(static () => false);
         _watch.Remove(t_row!);
         t_row = null;
+    }
+
+    public override void EndRound(Func<bool> isIdle)
+    {
+        while (t_kept is { } kept)
+        {
+            t_kept = null;
+            if (isIdle())
+            {
+                kept.Work(kept.State);
+            }
+            else
+            {
+                _queue.Enqueue(kept.Work, kept.State);
+            }
+        }
     }
 
     public override bool RunRow()
@@ -83,7 +115,7 @@ internal sealed class ThreadedScheduler : Scheduler
         return row.Duty.TryTake();
     }
 
-    public override bool HasRow => t_row is { IsEmpty: false };
+    public override bool HasRow => t_row is { IsEmpty: false } || t_kept is not null;
 
     public override bool TryOpenCallerRow(bool blocks = false)
     {

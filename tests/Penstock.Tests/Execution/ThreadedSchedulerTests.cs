@@ -33,6 +33,35 @@ public sealed class ThreadedSchedulerTests
     }
 
     [Fact]
+    public void A_reaping_thread_runs_one_continuation_itself_where_it_would_sleep_and_hands_the_others_on()
+    {
+        var seen = new BlockingCollection<string>();
+        _scheduler.StartReaper("test-reaper", () =>
+        {
+            _scheduler.OpenRow(new SharedDuty(static () => { }));
+            _scheduler.Post(_ => Post("idle"), null);
+            _scheduler.Post(_ => Note("second"), null);
+            Assert.True(_scheduler.HasRow);
+            _scheduler.EndRound(static () => true);
+            Assert.False(_scheduler.HasRow);
+            _scheduler.Post(_ => Note("busy"), null);
+            _scheduler.EndRound(static () => false);
+            _scheduler.Post(_ => Note("last"), null);
+            _scheduler.CloseRow();
+        });
+        string[] all = [.. Enumerable.Range(0, 5).Select(_ => Take(seen)).Order()];
+        Assert.Equal(["busy here: False", "chained here: True", "idle here: True", "last here: False", "second here: False"], all);
+
+        void Post(string what)
+        {
+            Note(what);
+            _scheduler.Post(_ => Note("chained"), null);
+        }
+
+        void Note(string what) => seen.Add($"{what} here: {Thread.CurrentThread.Name == "test-reaper"}");
+    }
+
+    [Fact]
     public void Posted_work_starts_in_its_order_and_none_is_lost()
     {
         var started = new ConcurrentQueue<int>();

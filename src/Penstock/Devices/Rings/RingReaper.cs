@@ -36,6 +36,7 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
     private readonly GuestSeat? _seat;
     private readonly Scheduler? _scheduler;
     private readonly SharedDuty? _duty;
+    private readonly Func<bool> _isIdle;
     private readonly Action _ended;
     private readonly TransferStep _step;
     private readonly FlushLatch _latch;
@@ -55,6 +56,7 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
     public RingReaper(Ring ring, EventFd wake, TransferStep step, FlushLatch latch, DrainGate gate, Action ended)
     {
         _ended = ended;
+        _isIdle = () => _slots!.UsedCount == 0 && _waiting.IsEmpty && _arrivals.IsEmpty;
         _ring = ring;
         _wake = wake;
         _step = step;
@@ -191,8 +193,9 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
 
     private bool RunUsers()
     {
+        _scheduler!.EndRound(_isIdle);
         t_current = null;
-        bool hasDuty = _scheduler!.RunRow();
+        bool hasDuty = _scheduler.RunRow();
         t_current = this;
         return hasDuty;
     }
