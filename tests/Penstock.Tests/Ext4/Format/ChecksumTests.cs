@@ -26,6 +26,23 @@ public sealed class ChecksumTests
     }
 
     [Fact]
+    public void Crc32C_of_long_pieces_is_that_of_their_bytes()
+    {
+        byte[] bytes = new byte[5000];
+        new Random(1).NextBytes(bytes);
+        for (int length = 900; length <= bytes.Length; length += length < 1200 ? 1 : 97)
+        {
+            uint expected = Crc32C.Start;
+            foreach (byte one in bytes.AsSpan(bytes.Length - length))
+            {
+                expected = Crc32C.Append(expected, [one]);
+            }
+
+            Assert.Equal(expected, Crc32C.Append(Crc32C.Start, bytes.AsSpan(bytes.Length - length)));
+        }
+    }
+
+    [Fact]
     public void Numbers_and_zeros_are_appended_as_their_bytes()
     {
         Assert.Equal(Crc32C.Append(7, [0x04, 0x03, 0x02, 0x01]), Crc32C.Append(7, 0x01020304u));
