@@ -82,7 +82,7 @@ internal sealed partial class Ext4Inode
         MetadataBlock block = await Volume.Cache.GetAsync(_tableBlock).ConfigureAwait(false);
         try
         {
-            lock (_recordLatch)
+            lock (_record)
             {
                 _record.DeletionTime = (uint)Math.Max(Ext4.Now.Seconds, 1);
             }
@@ -107,7 +107,7 @@ internal sealed partial class Ext4Inode
             return;
         }
 
-        lock (_recordLatch)
+        lock (_record)
         {
             int kept = (int)Math.Min(newSize, InodeRecord.BlockFieldSize);
             Span<byte> value = ExtendedAttributes.InlineValue;

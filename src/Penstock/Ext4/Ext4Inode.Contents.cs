@@ -33,7 +33,7 @@ internal sealed partial class Ext4Inode
     public void WriteInlineBytes(Handle handle, ReadOnlySpan<byte> contents)
     {
         _ = handle.Transaction;
-        lock (_recordLatch)
+        lock (_record)
         {
             int inBlockField = Math.Min(contents.Length, InodeRecord.BlockFieldSize);
             Span<byte> value = ExtendedAttributes.InlineValue;
@@ -174,7 +174,7 @@ internal sealed partial class Ext4Inode
         }
         catch
         {
-            lock (_recordLatch)
+            lock (_record)
             {
                 _record.Flags = (_record.Flags & ~InodeFlags.Extents) | InodeFlags.InlineContents;
                 blockField.CopyTo(_record.BlockField);
@@ -190,7 +190,7 @@ internal sealed partial class Ext4Inode
 
     private void LeaveInline()
     {
-        lock (_recordLatch)
+        lock (_record)
         {
             _record.BlockField.Clear();
             ExtendedAttributes.RemoveInlineValue();

@@ -32,7 +32,7 @@ internal sealed partial class Ext4Inode
             return;
         }
 
-        lock (_recordLatch)
+        lock (_record)
         {
             PutAttributes(Attributes);
             _record.WriteTo(edit.Bytes.Slice(_location.OffsetInBlock, _record.InodeSize), Number, Volume.Checksum);

@@ -16,7 +16,7 @@ internal sealed partial class Ext4Inode
     /// <summary>The first entry refers to it: <see cref="OrphanRegister.Credits"/>.</summary>
     public ValueTask BecomeValueAsync(Handle handle)
     {
-        lock (_recordLatch)
+        lock (_record)
         {
             _record.Flags |= InodeFlags.ExtendedAttributeInode;
             AttributeValueInode.WriteReferenceCount(_record, 1);
@@ -29,7 +29,7 @@ internal sealed partial class Ext4Inode
     /// <summary>One more entry refers to it: one credit.</summary>
     public ValueTask AddAttributeUserAsync(Handle handle)
     {
-        lock (_recordLatch)
+        lock (_record)
         {
             AttributeValueInode.WriteReferenceCount(_record, AttributeValueInode.ReadReferenceCount(_record) + 1);
         }
@@ -44,7 +44,7 @@ internal sealed partial class Ext4Inode
     public ValueTask DropAttributeUserAsync(Handle handle)
     {
         ulong left;
-        lock (_recordLatch)
+        lock (_record)
         {
             ulong users = AttributeValueInode.ReadReferenceCount(_record);
             left = users > 0 ? users - 1 : 0;

@@ -13,12 +13,11 @@ namespace Penstock.Ext4;
 /// layers above change lives in the base class and is put into the record when it is stored.
 /// </summary>
 /// <remarks>
-/// The record is guarded by its latch, but i_block of a mapped inode by its mapper (see <see cref="IBlockMapOwner"/>), and the area of
+/// The record is its own latch, which guards it, but i_block of a mapped inode by its mapper (see <see cref="IBlockMapOwner"/>), and the area of
 /// attributes by the inode lock.
 /// </remarks>
 internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
 {
-    private readonly object _recordLatch = new();
     private readonly InodeRecord _record;
     private readonly InodeLocation _location;
     private readonly VolumeBlock _tableBlock;
@@ -85,7 +84,7 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
 
     public void SetBlockField(ReadOnlySpan<byte> field)
     {
-        lock (_recordLatch)
+        lock (_record)
         {
             field.CopyTo(_record.BlockField);
         }
@@ -96,7 +95,7 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
     /// <summary>Changes flags that are the format's own business.</summary>
     public void SetFlags(InodeFlags add, InodeFlags remove)
     {
-        lock (_recordLatch)
+        lock (_record)
         {
             _record.Flags = (_record.Flags | add) & ~remove;
         }

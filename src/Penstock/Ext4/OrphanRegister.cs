@@ -73,10 +73,13 @@ internal sealed class OrphanRegister
                 // The inode's block is in the transaction before the register is: what cannot be stored is not registered.
                 await inode.StoreAsync(handle).ConfigureAwait(false);
                 inode.Orphan = _file is null ? null : await _file.TryAddAsync(handle, inode.Number).ConfigureAwait(false);
-                if (inode.Orphan is null)
+                if (inode.Orphan is not null)
                 {
-                    await AddToListAsync(handle, inode).ConfigureAwait(false);
+                    // The inode itself does not say so.
+                    return;
                 }
+
+                await AddToListAsync(handle, inode).ConfigureAwait(false);
             }
 
             await inode.StoreAsync(handle).ConfigureAwait(false);
@@ -95,18 +98,18 @@ internal sealed class OrphanRegister
         {
             if (inode.Orphan is { } mark)
             {
-                // As above: what cannot be stored stays registered.
+                // As above: what cannot be stored stays registered. In the list the time of deletion leads to the next one, and is kept for so long.
+                inode.Record.DeletionTime = mark.Node is null ? 0 : inode.Record.DeletionTime;
                 await inode.StoreAsync(handle).ConfigureAwait(false);
                 inode.Orphan = null;
-                inode.Record.DeletionTime = 0;
-                if (mark.Node is { } node)
-                {
-                    await RemoveFromListAsync(handle, node).ConfigureAwait(false);
-                }
-                else
+                if (mark.Node is not { } node)
                 {
                     await _file!.RemoveAsync(handle, mark.Slot).ConfigureAwait(false);
+                    return;
                 }
+
+                inode.Record.DeletionTime = 0;
+                await RemoveFromListAsync(handle, node).ConfigureAwait(false);
             }
 
             await inode.StoreAsync(handle).ConfigureAwait(false);

@@ -25,7 +25,6 @@ namespace Penstock.Files;
 /// </remarks>
 internal abstract class Inode : IPagedFile
 {
-    private readonly object _latch = new();
     private InodeAttributes _attributes;
     private long _size;
     private int _isAttributesDirty;
@@ -90,7 +89,7 @@ internal abstract class Inode : IPagedFile
     {
         get
         {
-            lock (_latch)
+            lock (this)
             {
                 return _attributes;
             }
@@ -163,7 +162,7 @@ internal abstract class Inode : IPagedFile
     /// <summary>As <see cref="Change(AttributeChange)"/>, without a closure.</summary>
     public void Change<T>(T argument, AttributeChange<T> change)
     {
-        lock (_latch)
+        lock (this)
         {
             change(ref _attributes, argument);
         }

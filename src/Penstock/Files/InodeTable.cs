@@ -23,7 +23,7 @@ internal sealed class InodeTable(FileSystem fileSystem)
 {
     private readonly object _latch = new();
     private readonly Dictionary<InodeNumber, Place> _places = [];
-    private readonly LinkedList<Place> _idle = [];
+    private readonly IdlePlaces _idle = new();
     private readonly LinkedList<Inode> _dirty = [];
     private long _failedStores;
 
@@ -261,23 +261,21 @@ internal sealed class InodeTable(FileSystem fileSystem)
 
     private void Idle(Place place)
     {
-        place.IsIdle = true;
-        _idle.AddLast(place.IdleNode);
+        _idle.Add(place);
     }
 
     private void StopIdling(Place place)
     {
         if (place.IsIdle)
         {
-            _idle.Remove(place.IdleNode);
-            place.IsIdle = false;
+            _idle.Remove(place);
         }
     }
 
     /// <summary>The place that has been idle longest leaves. Some place is idle.</summary>
     private Place TakeOldest()
     {
-        Place oldest = _idle.First!.Value;
+        Place oldest = _idle.Oldest;
         StopIdling(oldest);
         return oldest;
     }
@@ -430,26 +428,23 @@ internal sealed class InodeTable(FileSystem fileSystem)
     }
 
     /// <summary>Where an inode is, will be, or was a moment ago.</summary>
-    private sealed class Place
+    private sealed class Place(InodeNumber number)
     {
         private List<PooledCompletion<bool>>? _waiters;
 
-        public Place(InodeNumber number)
-        {
-            Number = number;
-            IdleNode = new LinkedListNode<Place>(this);
-        }
-
-        public InodeNumber Number { get; }
+        public InodeNumber Number => number;
 
         public PlaceState State { get; set; }
 
         public Inode? Inode { get; set; }
 
-        public bool IsIdle { get; set; }
+        public bool IsIdle => NextIdle is not null;
 
-        /// <summary>Its place in the list of idle ones, while it is idle.</summary>
-        public LinkedListNode<Place> IdleNode { get; }
+        /// <summary>Its neighbours in the list of idle ones, while it is idle.</summary>
+        public Place? NextIdle { get; set; }
+
+        /// <inheritdoc cref="NextIdle"/>
+        public Place? PreviousIdle { get; set; }
 
         /// <summary>A task for the place's next move. The table's latch is held.</summary>
         public ValueTask<bool> AddWaiter(Scheduler scheduler)
@@ -465,6 +460,34 @@ internal sealed class InodeTable(FileSystem fileSystem)
             List<PooledCompletion<bool>>? waiters = _waiters;
             _waiters = null;
             return waiters;
+        }
+    }
+
+    /// <summary>The idle places, the oldest first: a ring through the places themselves, since there are many.</summary>
+    private sealed class IdlePlaces
+    {
+        private readonly Place _end = new(default);
+
+        public IdlePlaces() => _end.NextIdle = _end.PreviousIdle = _end;
+
+        public int Count { get; private set; }
+
+        public Place Oldest => Count > 0 ? _end.NextIdle! : throw new InvalidOperationException("No inode is idle.");
+
+        public void Add(Place place)
+        {
+            (place.PreviousIdle, place.NextIdle) = (_end.PreviousIdle, _end);
+            _end.PreviousIdle!.NextIdle = place;
+            _end.PreviousIdle = place;
+            Count++;
+        }
+
+        public void Remove(Place place)
+        {
+            place.PreviousIdle!.NextIdle = place.NextIdle;
+            place.NextIdle!.PreviousIdle = place.PreviousIdle;
+            (place.PreviousIdle, place.NextIdle) = (null, null);
+            Count--;
         }
     }
 }

@@ -84,6 +84,9 @@ internal sealed class MetadataBlock
 
     internal IoSegment Memory => _memory;
 
+    /// <summary>By the frame: the runtime's own would be kept where the latch is, and make it a slow one.</summary>
+    public override int GetHashCode() => Frame;
+
     public void Pin() => Interlocked.Increment(ref _pins);
 
     public void Unpin()

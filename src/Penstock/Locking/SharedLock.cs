@@ -14,7 +14,6 @@ namespace Penstock.Locking;
 /// </remarks>
 internal sealed class SharedLock(Scheduler scheduler, LockRank rank, ulong order = 0, string? name = null)
 {
-    private readonly object _latch = new();
     private Waiter? _firstWaiter;
     private Waiter? _lastWaiter;
 
@@ -93,7 +92,7 @@ internal sealed class SharedLock(Scheduler scheduler, LockRank rank, ulong order
         }
 
         Waiter? granted;
-        lock (_latch)
+        lock (this)
         {
             RequireState(_state < 0, "downgraded without being held exclusively");
             _state = 1;
@@ -115,7 +114,7 @@ internal sealed class SharedLock(Scheduler scheduler, LockRank rank, ulong order
 
     private bool TryAcquire(bool isExclusive)
     {
-        lock (_latch)
+        lock (this)
         {
             if (!CanGrant(isExclusive) || _firstWaiter is not null)
             {
@@ -142,7 +141,7 @@ internal sealed class SharedLock(Scheduler scheduler, LockRank rank, ulong order
         }
 
         Waiter waiter;
-        lock (_latch)
+        lock (this)
         {
             if (_firstWaiter is null && CanGrant(isExclusive))
             {
@@ -169,7 +168,7 @@ internal sealed class SharedLock(Scheduler scheduler, LockRank rank, ulong order
     private void Release(bool isExclusive)
     {
         Waiter? granted;
-        lock (_latch)
+        lock (this)
         {
             RequireState(isExclusive ? _state < 0 : _state > 0, "released without being held");
             _state = isExclusive ? 0 : _state - 1;
