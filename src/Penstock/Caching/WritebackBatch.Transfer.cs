@@ -152,13 +152,14 @@ internal sealed partial class WritebackBatch
     private void Finish()
     {
         var fault = (IoFault)_fault;
-        if (fault == IoFault.None)
-        {
-            _file.AdvanceStoredSize((_first + _count) * _file.PageSize);
-        }
-        else
+        if (fault != IoFault.None)
         {
             _file.Errors.Record(fault);
+        }
+        else if (!_file.File.HasInlineData)
+        {
+            // What is inline was stored with its size: the file may have been made longer since.
+            _file.AdvanceStoredSize((_first + _count) * _file.PageSize);
         }
 
         for (int i = 0; i < _count; i++)

@@ -152,6 +152,11 @@ internal sealed partial class Ext4FileSystem
         var inode = new Ext4Inode(this, place.Number, record, tableBlock);
         await StoreFirstAsync(handle, inode).ConfigureAwait(false);
         Inodes.AddNew(inode);
+        if (inode.HasInlineData)
+        {
+            inode.ExtendedAttributes.StartInline();
+        }
+
         return inode;
     }
 
@@ -194,6 +199,11 @@ internal sealed partial class Ext4FileSystem
         {
             what.LinkTarget.Span.CopyTo(record.BlockField);
             record.Size = (ulong)what.LinkTarget.Length;
+        }
+        else if (kind is FileKind.Regular or FileKind.Directory && Volume.Superblock.Has(IncompatFeatures.InlineData)
+            && AttributeStore.RoomForInline(record) >= 0)
+        {
+            record.Flags |= InodeFlags.InlineContents;
         }
         else if (kind is FileKind.Regular or FileKind.Directory or FileKind.SymbolicLink)
         {

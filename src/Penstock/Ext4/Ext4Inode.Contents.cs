@@ -17,8 +17,8 @@ internal sealed partial class Ext4Inode
 
     public override bool MayHaveCapabilities => ExtendedAttributes.MayHaveSecurity;
 
-    /// <summary>What fits without moving to blocks: i_block, and the value of system.data as large as it is.</summary>
-    public override int InlineCapacity => HasInlineData ? InodeRecord.BlockFieldSize + ExtendedAttributes.InlineValue.Length : 0;
+    /// <summary>What fits without moving to blocks: i_block, and the value of system.data as large as the other attributes let it be.</summary>
+    public override int InlineCapacity => HasInlineData ? InodeRecord.BlockFieldSize + ExtendedAttributes.InlineRoom : 0;
 
     /// <summary>The whole inline content.</summary>
     /// <exception cref="CorruptVolumeException">The inode does not hold as much as its size says.</exception>
@@ -29,13 +29,14 @@ internal sealed partial class Ext4Inode
         return contents;
     }
 
-    /// <summary>Replaces inline content by as many bytes; the inode is to be stored in the same handle.</summary>
+    /// <summary>Replaces inline content by as many bytes, <see cref="InlineCapacity"/> at most; the inode is to be stored in the same handle.</summary>
     public void WriteInlineBytes(Handle handle, ReadOnlySpan<byte> contents)
     {
         _ = handle.Transaction;
         lock (_record)
         {
             int inBlockField = Math.Min(contents.Length, InodeRecord.BlockFieldSize);
+            ExtendedAttributes.GrowInlineValue(contents.Length - inBlockField);
             Span<byte> value = ExtendedAttributes.InlineValue;
             contents[..inBlockField].CopyTo(_record.BlockField);
             _record.BlockField[inBlockField..].Clear();
@@ -245,7 +246,8 @@ internal sealed partial class Ext4Inode
     {
         try
         {
-            InlineContents.CheckSize((ulong)Size, ExtendedAttributes.InlineValue.Length, Number);
+            // What is stored: a longer content may wait in the cache for its place here.
+            InlineContents.CheckSize((ulong)StoredSize, ExtendedAttributes.InlineValue.Length, Number);
             return (int)Size;
         }
         catch (CorruptVolumeException e) when (Volume.MeetsDamage(e))
@@ -257,7 +259,13 @@ internal sealed partial class Ext4Inode
     private void CopyInline(Span<byte> destination)
     {
         int inBlockField = Math.Min(destination.Length, InodeRecord.BlockFieldSize);
-        _record.BlockField[..inBlockField].CopyTo(destination);
-        ExtendedAttributes.InlineValue[..(destination.Length - inBlockField)].CopyTo(destination[inBlockField..]);
+        lock (_recordLatch)
+        {
+            _record.BlockField[..inBlockField].CopyTo(destination);
+            ReadOnlySpan<byte> value = ExtendedAttributes.InlineValue;
+            int inValue = Math.Min(destination.Length - inBlockField, value.Length);
+            value[..inValue].CopyTo(destination[inBlockField..]);
+            destination[(inBlockField + inValue)..].Clear();
+        }
     }
 }

@@ -80,6 +80,12 @@ internal static class TruncatePath
     {
         FilePages pages = inode.Pages!;
         int blockSize = inode.FileSystem.BlockSize;
+        if (inode.HasInlineData && await pages.WriteBackAsync(0, pages.PageSize).ConfigureAwait(false) is not IoFault.None and IoFault fault)
+        {
+            // First as it is, since the inode has a place for no more than was stored in it.
+            throw new FileSystemException(fault, $"{inode}: inline content could not be written: {fault.Describe()}");
+        }
+
         var locks = new RemovalLocks(inode);
         try
         {

@@ -25,6 +25,18 @@ public sealed class FsxTests
         await RunInProcessAsync(image, s_options, cacheBytes: null);
     }
 
+    /// <summary>A file whose size goes up and down around what its inode holds.</summary>
+    [Theory]
+    [InlineData("-I 256")]
+    [InlineData("-I 1024 -b 1024")]
+    public async Task A_file_in_its_inode_is_right(string making)
+    {
+        using var scratch = new ScratchFolder();
+        string image = scratch.MakeImage("v.img", 32 << 20);
+        OutsideProgram.Run("mkfs.ext4", ["-O", "inline_data", .. making.Split(' '), "-q", "-F", image]);
+        await RunInProcessAsync(image, s_options with { Files = 4, MaxLength = 1100, MaxTransfer = 300 }, cacheBytes: null);
+    }
+
     [Fact]
     public async Task A_volume_with_blocks_of_64_KiB_is_right()
     {

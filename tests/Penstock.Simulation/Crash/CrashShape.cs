@@ -18,6 +18,8 @@ internal sealed record CrashShape(string Name, VolumeKind Kind, int BlockSize, l
 
     public static CrashShape ValueInodes { get; } = new("ext4, ea_inode", VolumeKind.Ext4, 1024, 8 * Mebibyte, "ea_inode", Mebibyte);
 
+    public static CrashShape Inline { get; } = new("ext4, inline_data", VolumeKind.Ext4, 1024, 8 * Mebibyte, "inline_data", Mebibyte);
+
     public static CrashShape Ext4Wrapping { get; } = Ext4Small with { Name = "ext4, small log", LogBlocks = FewBlocks };
 
     public static CrashShape Ext3Wrapping { get; } = Ext3 with { Name = "ext3, small log", LogBlocks = FewBlocks };

@@ -27,6 +27,7 @@ internal sealed partial class AttributeStore
         StoredName stored = RequireSettable(name, value);
         byte[]? bytes = value is null ? null : ToStored(stored, value.Value);
         List<StoredAttribute> body = ReadBody();
+        KeepInlineRoom(body);
         List<StoredAttribute> block = await ReadOptionalBlockAsync().ConfigureAwait(false);
         bool exists = (Find(body, stored) ?? Find(block, stored)) is not null;
         if (exists ? condition == AttributeCondition.MustNotExist : condition == AttributeCondition.MustExist)
@@ -80,6 +81,20 @@ internal sealed partial class AttributeStore
         List<StoredAttribute> block = await ReadOptionalBlockAsync().ConfigureAwait(false);
         AttributePlan plan = Plan(ReadBody(), block, stored, attribute) ?? throw NoRoom();
         await ApplyAsync(handle, plan, prepared, new ValueHolders(inode)).ConfigureAwait(false);
+    }
+
+    /// <summary>Makes a new inode one whose contents lie in it: its attribute is there, and empty.</summary>
+    public void StartInline() => WriteBody([new StoredAttribute(StoredName.InlineContents, [])]);
+
+    /// <summary>Makes the value of system.data so long at least, with zeros; at most <see cref="InlineRoom"/>. The latch of the record is held.</summary>
+    public void GrowInlineValue(int length)
+    {
+        if (InlineValue.Length < length)
+        {
+            List<StoredAttribute> body = ReadBody();
+            KeepInlineRoom(body, length);
+            WriteBody(body);
+        }
     }
 
     /// <summary>The second part of inline data goes to blocks: its attribute is removed. The caller stores the inode.</summary>
@@ -189,22 +204,58 @@ internal sealed partial class AttributeStore
         }
     }
 
+    /// <summary>What was written to a file and waits in the cache for its place in the inode keeps that place.</summary>
+    private void KeepInlineRoom(List<StoredAttribute> body)
+    {
+        if (inode.HasInlineData && inode.Kind == FileKind.Regular)
+        {
+            KeepInlineRoom(body, (int)InlineContents.InAttribute((ulong)inode.Size));
+        }
+    }
+
+    private static void KeepInlineRoom(List<StoredAttribute> body, int length)
+    {
+        int index = body.FindIndex(static a => a.Name == StoredName.InlineContents);
+        if (index >= 0 && body[index].Value.Length < length)
+        {
+            body[index] = new StoredAttribute(StoredName.InlineContents, new byte[length]);
+        }
+    }
+
     private void WriteBody(List<StoredAttribute> attributes)
     {
-        Span<byte> area = inode.Record.AttributeArea;
-        if (area.Length < AttributeArea.InodeHeaderSize)
+        lock (inode.RecordLatch)
         {
-            return;
+            Span<byte> area = inode.Record.AttributeArea;
+            if (area.Length < AttributeArea.InodeHeaderSize)
+            {
+                return;
+            }
+
+            TakeInlineValue(attributes);
+            area.Clear();
+            if (attributes.Count > 0)
+            {
+                LittleEndian.U32(area, 0, AttributeArea.Magic);
+                AttributeLayout.Write(AttributeArea.WithoutHeader(area), 0, attributes, isBlock: false);
+            }
+
+            _isBodyChecked = true;
         }
 
-        area.Clear();
-        if (attributes.Count > 0)
-        {
-            LittleEndian.U32(area, 0, AttributeArea.Magic);
-            AttributeLayout.Write(AttributeArea.WithoutHeader(area), 0, attributes, isBlock: false);
-        }
-
-        _isBodyChecked = true;
         inode.MarkAttributesDirty();
+    }
+
+    /// <summary>Writeback stores inline contents without the inode lock: what it has put there since the attributes were read counts. Latch held.</summary>
+    private void TakeInlineValue(List<StoredAttribute> attributes)
+    {
+        int index = attributes.FindIndex(static a => a.Name == StoredName.InlineContents);
+        if (index >= 0)
+        {
+            Span<byte> now = InlineValue;
+            byte[] value = new byte[Math.Max(now.Length, attributes[index].Value.Length)];
+            now.CopyTo(value);
+            attributes[index] = new StoredAttribute(StoredName.InlineContents, value);
+        }
     }
 }

@@ -87,6 +87,41 @@ internal sealed partial class AttributeStore(Ext4Inode inode)
         }
     }
 
+    /// <summary>
+    /// The largest value that system.data could have: what it has, and what is free beside the other attributes in the record; 0 without it. No I/O. With the inode lock held
+    /// exclusively nothing but system.data itself takes of it.
+    /// </summary>
+    public int InlineRoom
+    {
+        get
+        {
+            lock (inode.RecordLatch)
+            {
+                int others = 0;
+                bool isThere = false;
+                ReadOnlySpan<byte> body = Body;
+                if (body.IsEmpty)
+                {
+                    return 0;
+                }
+
+                foreach (AttributeEntry entry in AttributeArea.EntriesOf(body, 0))
+                {
+                    bool isValue = StoredName.InlineContents.Is(entry, body) && !entry.HasValueInode;
+                    isThere |= isValue;
+                    others += isValue ? 0 : entry.Length + (entry.HasValueInode ? 0 : AttributeEntry.Align((int)entry.ValueSize));
+                }
+
+                return isThere ? Math.Max(RoomForInline(inode.Record) - others, 0) : 0;
+            }
+        }
+    }
+
+    /// <summary>How large system.data could be if there were no other attribute; not positive where it cannot be there at all, unless it is empty.</summary>
+    public static int RoomForInline(InodeRecord record) => record.ExtraSize == 0 ? -1
+        : record.AttributeArea.Length - AttributeArea.InodeHeaderSize - AttributeEntry.TerminatorSize
+            - AttributeEntry.LengthFor(StoredName.InlineContents.Suffix.Length);
+
     public async ValueTask<byte[]?> GetAsync(FileName name)
     {
         if (!StoredName.TryFrom(name, out StoredName stored) || !stored.IsVisible)

@@ -112,9 +112,15 @@ internal sealed class Ext4Directory
         }
     }
 
-    /// <summary>Gives a new directory its first block, with "." and "..".</summary>
+    /// <summary>Gives a new directory its first block, with "." and "..", or its start in the inode.</summary>
     public async ValueTask StartAsync(Handle handle, InodeNumber parent)
     {
+        if (Inode.HasInlineData)
+        {
+            _inline.Start(handle, checked((uint)parent.Value));
+            return;
+        }
+
         (MetadataBlock block, _) = await _file.AppendAsync(handle).ConfigureAwait(false);
         using (BlockEdit edit = handle.Edit(block))
         {

@@ -56,14 +56,29 @@ internal sealed class InlineDirectory(Ext4Inode inode, DirectoryFormat format)
     public bool TryAdd(Handle handle, NewEntry what)
     {
         byte[] contents = ReadAll();
-        if (!EntryBlock.TryAdd(First(contents), what.Name.Bytes, what.Inode, what.Type)
-            && !EntryBlock.TryAdd(Second(contents), what.Name.Bytes, what.Inode, what.Type))
+        bool isAdded = EntryBlock.TryAdd(First(contents), what.Name.Bytes, what.Inode, what.Type)
+            || EntryBlock.TryAdd(Second(contents), what.Name.Bytes, what.Inode, what.Type);
+        if (!isAdded)
         {
-            return false;
+            contents = Grow(contents);
+            isAdded = EntryBlock.TryAdd(Second(contents), what.Name.Bytes, what.Inode, what.Type);
         }
 
-        inode.WriteInlineBytes(handle, contents);
-        return true;
+        if (isAdded)
+        {
+            Write(handle, contents);
+        }
+
+        return isAdded;
+    }
+
+    /// <summary>Begins a new directory, without entries.</summary>
+    public void Start(Handle handle, uint parent)
+    {
+        byte[] contents = new byte[InodeRecord.BlockFieldSize];
+        LittleEndian.U32(contents, 0, parent);
+        WriteFree(First(contents));
+        Write(handle, contents);
     }
 
     public void Change(Handle handle, ReadOnlySpan<byte> name, EntryChange change, NewEntry what)
@@ -101,6 +116,42 @@ internal sealed class InlineDirectory(Ext4Inode inode, DirectoryFormat format)
 
     /// <summary>Where the entries of both parts lie, for a reader.</summary>
     public (byte[] Contents, int FirstStart, int SecondStart) Open() => (ReadAll(), FirstPart, InodeRecord.BlockFieldSize);
+
+    /// <summary>The contents with a second part as large as the inode has room for: what is added belongs to the last entry.</summary>
+    private byte[] Grow(byte[] contents)
+    {
+        int room = inode.ExtendedAttributes.InlineRoom & ~(AttributeEntry.Alignment - 1);
+        Span<byte> before = Second(contents);
+        if (room - before.Length < DirectoryEntry.LengthFor(1))
+        {
+            return contents;
+        }
+
+        byte[] grown = [.. contents, .. new byte[room - before.Length]];
+        if (before.IsEmpty)
+        {
+            WriteFree(Second(grown));
+            return grown;
+        }
+
+        DirectoryEntry last = default;
+        foreach (DirectoryEntry entry in DirectoryBlock.EntriesOf(before, before.Length))
+        {
+            last = entry;
+        }
+
+        DirectoryEntry.WriteRecordLength(Second(grown), last.Offset, room - last.Offset);
+        return grown;
+    }
+
+    private void Write(Handle handle, byte[] contents)
+    {
+        inode.WriteInlineBytes(handle, contents);
+        inode.Size = contents.Length;
+        inode.StoredSize = contents.Length;
+    }
+
+    private static void WriteFree(Span<byte> part) => DirectoryEntry.Write(part, 0, 0, part.Length, default, DirectoryFileType.Unknown);
 
     private static void CopyPart(ReadOnlySpan<byte> part, Span<byte> block)
     {

@@ -20,6 +20,7 @@ internal static class FileWorkloads
         Overwrite,
         new("recycle", "files are removed and others take their blocks at once: nobody may see what was there", CrashShape.All, RecycleAsync),
         new("full-disk", "writers run into the end of the space, remove something and go on", CrashShape.Extents, FillDiskAsync) { RunsOutOfSpace = true },
+        new("inline", "files and directories begin in their inodes and outgrow them, or are cut before they do", [CrashShape.Inline], OutgrowInodesAsync),
         new("journal-wrap", "so many changes that a small journal goes round several times", CrashShape.All, WrapAsync),
         new("log-wrap", "the same with a log of a few blocks, which goes round again and again", CrashShape.Wrapping, WrapAsync),
     ];
@@ -260,6 +261,57 @@ internal static class FileWorkloads
                 {
                     await client.UnlinkAsync(path);
                 }
+            }
+        }
+    });
+
+    private static Task OutgrowInodesAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        string directory = client.Path("folder");
+        if (!await client.MakeDirectoryAsync(directory))
+        {
+            return;
+        }
+
+        for (int i = 0; i < 6; i++)
+        {
+            string path = client.NewName(directory);
+            if (await client.CreateAsync(path) is not { } file)
+            {
+                return;
+            }
+
+            await using (file)
+            {
+                for (int k = chance.Between(1, 5); k > 0; k--)
+                {
+                    await client.WriteAsync(file, 0, chance.Of(1, 20, 60, 100, 500), IoOptions.Append);
+                    if (chance.OneIn(3))
+                    {
+                        await client.SyncAsync(file, dataOnly: chance.OneIn(2));
+                    }
+
+                    if (chance.OneIn(4))
+                    {
+                        // A cut stores the size, and what was written before it may still be in the cache.
+                        await client.SyncAsync(file);
+                        await client.ResizeAsync(file, chance.Of(0, 10, 90, 2000));
+                    }
+                }
+
+                if (chance.OneIn(3))
+                {
+                    await client.SetAttributeAsync(path, "user.note", new byte[chance.Between(1, 60)]);
+                }
+            }
+
+            if (chance.OneIn(3))
+            {
+                await client.SyncDirectoryAsync(directory);
+            }
+            else if (chance.OneIn(3))
+            {
+                await client.UnlinkAsync(path);
             }
         }
     });
