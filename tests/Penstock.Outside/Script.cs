@@ -6,6 +6,9 @@ namespace Penstock.Outside;
 /// <summary>Runs scripts with a limit of time: a mount that hangs must not hang its tests.</summary>
 internal static class Script
 {
+    /// <summary>"refused COMMAND" ends a script where the command succeeds: bash -e does not stop at "! COMMAND".</summary>
+    private const string Refused = "refused() { if \"$@\"; then echo \"not refused: $*\" >&2; exit 1; fi; }\n";
+
     /// <summary>Runs a script that must succeed, in a folder; returns what it wrote.</summary>
     public static string Run(string folder, string script, int seconds = 120)
     {
@@ -18,7 +21,7 @@ internal static class Script
     /// <summary>Runs a script to its end, or to the limit; the exit code is then 124 or 137.</summary>
     public static (int ExitCode, string Output) TryRun(string folder, string script, int seconds = 120)
     {
-        string[] arguments = ["-k", "5", $"{seconds}", "bash", "-eu", "-o", "pipefail", "-c", script];
+        string[] arguments = ["-k", "5", $"{seconds}", "bash", "-eu", "-o", "pipefail", "-c", Refused + script];
         var start = new ProcessStartInfo("timeout", arguments)
         {
             RedirectStandardInput = true,
