@@ -119,6 +119,11 @@ public sealed partial class Volume
         WithAsync<int, IReadOnlyList<string>>(path, followLink, 0, static async (inode, _) =>
             [.. (await inode.ListAttributesAsync().ConfigureAwait(false)).Select(n => n.ToString())]);
 
+    /// <inheritdoc cref="SetAttributeAsync(string, string, ReadOnlyMemory{byte}?, bool)"/>
+    /// <remarks>An array that is null would turn into memory that is empty: here it is null, and removes the attribute.</remarks>
+    public ValueTask SetAttributeAsync(string path, string name, byte[]? value, bool followLink = true) =>
+        SetAttributeAsync(path, name, value is null ? default(ReadOnlyMemory<byte>?) : value.AsMemory(), followLink);
+
     /// <summary>Sets an extended attribute, or removes it with a null value.</summary>
     /// <exception cref="FileSystemException">NotSupported (an unknown prefix), NoAttribute, NoSpace, ReadOnly.</exception>
     public async ValueTask SetAttributeAsync(string path, string name, ReadOnlyMemory<byte>? value, bool followLink = true)

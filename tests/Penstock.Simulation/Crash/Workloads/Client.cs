@@ -140,10 +140,7 @@ internal sealed class Client(CrashWorld world, char letter)
         string what = $"setxattr {path} {name} {value?.Length.ToString(CultureInfo.InvariantCulture) ?? "none"}";
         node.Attributes.Begin(name, value);
         Begin(what);
-
-        // A null array would convert to an empty memory.
-        ReadOnlyMemory<byte>? memory = value is null ? default(ReadOnlyMemory<byte>?) : value.AsMemory();
-        bool isSet = await TryAsync(what, async () => await Volume.SetAttributeAsync(path, name, memory));
+        bool isSet = await TryAsync(what, async () => await Volume.SetAttributeAsync(path, name, value));
         node.Attributes.End(name, isSet);
         End(what, isPromise: false);
         return isSet;
