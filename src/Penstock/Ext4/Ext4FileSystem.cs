@@ -14,6 +14,8 @@ internal sealed partial class Ext4FileSystem : FileSystem
     /// <summary>The root directory's inode, on every volume.</summary>
     public const uint RootInode = 2;
 
+    private const int BytesOfExtent = 12;
+
     private readonly string? _readOnlyReason;
     private readonly RecoveredVolume _recovered;
     private readonly SuperblockKeeper _keeper;
@@ -78,8 +80,24 @@ internal sealed partial class Ext4FileSystem : FileSystem
 
     public override InodeNumber RootNumber => new(RootInode);
 
-    /// <summary>The most that any file may have; a file with an indirect map may have less, which its mapper says.</summary>
-    public override long MaxFileSize => (long)Math.Min((ulong)BlockSize << 32, (ulong)long.MaxValue + 1) - BlockSize;
+    /// <summary>
+    /// The most that any file may have; a file with an indirect map may have less, which its mapper says. Without huge_file its sectors must be countable with 32 bits, those of
+    /// its map too: at worst each block is an extent of its own.
+    /// </summary>
+    public override long MaxFileSize
+    {
+        get
+        {
+            if (Volume.Superblock.Has(ReadOnlyCompatFeatures.HugeFile))
+            {
+                return (long)Math.Min((ulong)BlockSize << 32, (ulong)long.MaxValue + 1) - BlockSize;
+            }
+
+            long countable = uint.MaxValue * (long)Ext4Inode.BytesPerSector;
+            long map = countable / ((BlockSize / BytesOfExtent) - 2);
+            return (countable - map - ((long)BlockSize * Volume.Geometry.ClusterRatio * 2)) & -BlockSize;
+        }
+    }
 
     public override byte[]? Label => System.Text.Encoding.UTF8.GetBytes(Volume.Superblock.VolumeName);
 

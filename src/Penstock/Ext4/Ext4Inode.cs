@@ -39,7 +39,7 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
         HoldsValue = Is(InodeFlags.ExtendedAttributeInode);
     }
 
-    private const int BytesPerSector = 512;
+    public const int BytesPerSector = 512;
 
     public Ext4FileSystem Ext4 { get; }
 
