@@ -13,7 +13,8 @@ namespace Penstock.Fuse;
 /// </summary>
 /// <remarks>
 /// Threads: the mount has its own, which read the kernel's requests; no thread waits for a request. This process must not touch the
-/// mounted directory itself: a call that waits for the mount would wait for this process.
+/// mounted directory itself: a call that waits for the mount would wait for this process. Nor may its managed code touch memory that is mapped from a file there: while it waits
+/// for a page, a collection of garbage waits for it, and the mount for that. As the buffer of a request such memory may be used.
 /// </remarks>
 public sealed class Mount : IAsyncDisposable
 {

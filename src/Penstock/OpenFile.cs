@@ -74,7 +74,7 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     /// <param name="cancellationToken">Honoured until the request is submitted.</param>
     public ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, IoOptions options, CancellationToken cancellationToken = default) =>
         Refuse(CanRead, offset, cancellationToken) is { } refused ? ValueTask.FromException<int>(refused)
-            : (options & IoOptions.Direct) == 0 && BufferedPath.TryReadCached(Inode, buffer.Span, offset, out int bytes) ? new ValueTask<int>(bytes)
+            : (options & IoOptions.Direct) == 0 && SegmentList.IsPrivate(buffer) && BufferedPath.TryReadCached(Inode, buffer.Span, offset, out int bytes) ? new ValueTask<int>(bytes)
             : BeginRead(buffer, offset, options, blocks: false);
 
     /// <summary>Reads into several buffers in turn, as one request.</summary>
@@ -111,7 +111,7 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     {
         IoOptions options = Options;
         return Refuse(CanRead, offset, default) is { } refused ? throw refused
-            : (options & IoOptions.Direct) == 0 && BufferedPath.TryReadCached(Inode, buffer.Span, offset, out int bytes) ? bytes
+            : (options & IoOptions.Direct) == 0 && SegmentList.IsPrivate(buffer) && BufferedPath.TryReadCached(Inode, buffer.Span, offset, out int bytes) ? bytes
             : UserOperation<int>.Wait(BeginRead(buffer, offset, options, blocks: (options & IoOptions.Direct) != 0));
     }
 
@@ -133,7 +133,7 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     public ValueTask<int> WriteAsync(ReadOnlyMemory<byte> buffer, long offset, IoOptions options, CancellationToken cancellationToken = default) =>
         Refuse(CanWrite, offset, cancellationToken) is { } refused
             ? ValueTask.FromException<int>(refused)
-            : BufferedWritePath.TryWriteCached(Inode, buffer.Span, offset, options) ? new ValueTask<int>(buffer.Length)
+            : SegmentList.IsPrivate(buffer) && BufferedWritePath.TryWriteCached(Inode, buffer.Span, offset, options) ? new ValueTask<int>(buffer.Length)
             : BeginWrite(buffer, offset, options, blocks: false);
 
     /// <summary>Writes several buffers in turn, as one request.</summary>
@@ -171,7 +171,7 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
         IoOptions options = Options;
         return Refuse(CanWrite, offset, default) is { } refused
             ? throw refused
-            : BufferedWritePath.TryWriteCached(Inode, buffer.Span, offset, options) ? buffer.Length
+            : SegmentList.IsPrivate(buffer) && BufferedWritePath.TryWriteCached(Inode, buffer.Span, offset, options) ? buffer.Length
             : UserOperation<int>.Wait(BeginWrite(buffer, offset, options, blocks: (options & IoOptions.Direct) != 0));
     }
 

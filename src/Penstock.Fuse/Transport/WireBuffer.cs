@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using Penstock.Memory;
 
 namespace Penstock.Fuse.Transport;
 
@@ -8,7 +9,7 @@ namespace Penstock.Fuse.Transport;
 /// The kernel hands out a request as one run of bytes; received <see cref="WriteHead"/> bytes before the page, a WRITE's data lies
 /// on the page and can go to the device as it is, while every other request is still contiguous.
 /// </summary>
-internal sealed unsafe class WireBuffer : MemoryManager<byte>
+internal sealed unsafe class WireBuffer : MemoryManager<byte>, IPrivateMemory
 {
     /// <summary>struct fuse_in_header and struct fuse_write_in.</summary>
     public const int WriteHead = 40 + 40;

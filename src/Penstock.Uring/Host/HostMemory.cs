@@ -1,6 +1,6 @@
 namespace Penstock.Uring;
 
-/// <summary>What the host is told of memory.</summary>
+/// <summary>What the host is told of memory, and has done to it.</summary>
 internal static unsafe class HostMemory
 {
     /// <summary>MADV_HUGEPAGE.</summary>
@@ -30,6 +30,25 @@ internal static unsafe class HostMemory
         if (OperatingSystem.IsLinux())
         {
             _ = LibC.AdviseMemory((void*)address, (nuint)length, PopulateWrite);
+        }
+    }
+
+    /// <summary>
+    /// Copies bytes; the areas may overlap. While it runs the thread counts as one that runs no managed code: a collection of garbage does not wait for it, even if a page of the
+    /// memory has to be brought by another thread of this process, which may be about to collect.
+    /// </summary>
+    /// <param name="destination">The first byte to write.</param>
+    /// <param name="source">The first byte to read.</param>
+    /// <param name="length">How many bytes, not negative.</param>
+    public static void Move(nint destination, nint source, int length)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            _ = LibC.Move(destination, source, (nuint)length);
+        }
+        else
+        {
+            Buffer.MemoryCopy((void*)source, (void*)destination, length, length);
         }
     }
 }

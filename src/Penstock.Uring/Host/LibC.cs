@@ -10,6 +10,10 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags, uint mode);
 
+    // Not told to suppress the transition: while it runs, the runtime need not wait for the thread.
+    [LibraryImport(Library, EntryPoint = "memmove")]
+    public static partial nint Move(nint destination, nint source, nuint length);
+
     [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);
 

@@ -42,7 +42,9 @@ internal static class FileRequests
 
         try
         {
-            IoResult result = (options & IoOptions.Direct) != 0
+            IoResult result = MappedMemoryPath.Takes(inode, memory, offset, options)
+                ? await MappedMemoryPath.ReadAsync(inode, memory, offset, options, file.Readahead).ConfigureAwait(false)
+                : (options & IoOptions.Direct) != 0
                 ? await DirectPath.ReadAsync(inode, memory, offset, file.Readahead).ConfigureAwait(false)
                 : await BufferedPath.ReadAsync(inode, memory, 0, offset, memory.Length, file.Readahead).ConfigureAwait(false);
             if (result.Bytes > 0)
@@ -79,7 +81,9 @@ internal static class FileRequests
 
         try
         {
-            return (options & IoOptions.Direct) != 0
+            return MappedMemoryPath.Takes(inode, memory, offset, options)
+                ? await MappedMemoryPath.WriteAsync(inode, memory, offset, options, file.ErrorCursor).ConfigureAwait(false)
+                : (options & IoOptions.Direct) != 0
                 ? await DirectWritePath.WriteAsync(inode, memory, offset, options, file.ErrorCursor).ConfigureAwait(false)
                 : await BufferedWritePath.WriteAsync(inode, memory, offset, options, file.ErrorCursor).ConfigureAwait(false);
         }

@@ -8,7 +8,7 @@ namespace Penstock;
 /// Native memory aligned for direct I/O. It does not move, so pinning it is free. Dispose it when no I/O on it is in flight;
 /// there is no finaliser, since a span over the memory would not keep it alive.
 /// </summary>
-public sealed unsafe class AlignedBuffer : MemoryManager<byte>
+public sealed unsafe class AlignedBuffer : MemoryManager<byte>, IPrivateMemory
 {
     private readonly int _length;
     private readonly IMemoryRegistrar? _registrar;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 
 namespace Penstock.Memory;
 
@@ -29,6 +30,12 @@ internal sealed class SegmentList : IDisposable
     /// mount. User memory is touched only in user places and under no lock.
     /// </summary>
     public bool IsOurs { get; private set; }
+
+    /// <summary>
+    /// Whether some of it is neither an array nor <see cref="IPrivateMemory"/>: then it may be mapped from a file, of our own mount even. Neither a device may touch such memory
+    /// nor managed code: who does waits for each page that is not there, and a collection of garbage waits for him.
+    /// </summary>
+    public bool MayBeMapped { get; private set; }
 
     public static SegmentList Rent(ReadOnlyMemory<byte> memory)
     {
@@ -70,6 +77,10 @@ internal sealed class SegmentList : IDisposable
 
         return list;
     }
+
+    /// <summary>Whether the memory belongs to this process alone, so that touching it waits for nobody.</summary>
+    public static bool IsPrivate(ReadOnlyMemory<byte> memory) =>
+        MemoryMarshal.TryGetMemoryManager(memory, out MemoryManager<byte>? manager) ? manager is IPrivateMemory : MemoryMarshal.TryGetArray(memory, out _);
 
     /// <summary>Whether every segment's address and length is a multiple of <paramref name="alignment"/>, a power of two.</summary>
     public bool IsAligned(int alignment)
@@ -128,6 +139,7 @@ internal sealed class SegmentList : IDisposable
         _count = 0;
         Length = 0;
         IsOurs = false;
+        MayBeMapped = false;
         s_pool.Return(this);
     }
 
@@ -135,6 +147,7 @@ internal sealed class SegmentList : IDisposable
     {
         if (!memory.IsEmpty)
         {
+            MayBeMapped |= !IsPrivate(memory);
             MemoryHandle handle = memory.Pin();
             Add(new IoSegment((nint)handle.Pointer, memory.Length), handle);
         }

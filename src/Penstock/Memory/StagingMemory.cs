@@ -30,22 +30,25 @@ internal sealed unsafe class StagingMemory : IDisposable
     public static StagingMemory Stage(SegmentList source, long start, int length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)length, (ulong)(source.Length - start));
+        StagingMemory staging = Take(length);
+        source.CopyTo(start, staging.List!.Segments[0].Bytes);
+        return staging;
+    }
+
+    /// <summary>Memory of our own of <paramref name="length"/> bytes, whatever is in it, to be read into.</summary>
+    public static StagingMemory Take(int length)
+    {
         StagingMemory staging = s_pool.Rent();
         staging.EnsureCapacity(length);
-        var segment = new IoSegment(staging._address, length);
-        source.CopyTo(start, segment.Bytes);
-        staging.List = SegmentList.Rent([segment], isOurs: true);
+        staging.List = SegmentList.Rent([new IoSegment(staging._address, length)], isOurs: true);
         return staging;
     }
 
     /// <summary>Stages memory of a user that does not move, or does and is copied here and now. The caller is in a user place.</summary>
     public static StagingMemory Stage(ReadOnlySpan<byte> source)
     {
-        StagingMemory staging = s_pool.Rent();
-        staging.EnsureCapacity(source.Length);
-        var segment = new IoSegment(staging._address, source.Length);
-        source.CopyTo(segment.Bytes);
-        staging.List = SegmentList.Rent([segment], isOurs: true);
+        StagingMemory staging = Take(source.Length);
+        source.CopyTo(staging.List!.Segments[0].Bytes);
         return staging;
     }
 

@@ -1,9 +1,10 @@
 using System.Buffers;
+using Penstock.Memory;
 
 namespace Penstock.Simulation.Running;
 
 /// <summary>Native memory as managed code wants to see it.</summary>
-internal sealed unsafe class NativeBuffer(nint address, int length) : MemoryManager<byte>
+internal sealed unsafe class NativeBuffer(nint address, int length) : MemoryManager<byte>, IPrivateMemory
 {
     public override Span<byte> GetSpan() => new((void*)address, length);
 
