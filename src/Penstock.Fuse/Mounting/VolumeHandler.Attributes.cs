@@ -32,7 +32,12 @@ internal sealed partial class VolumeHandler
             }
 
             bool keepsPrivileges = (change.Valid & FuseSetAttrValid.KillSuidGid) == 0;
+            long oldSize = inode.Size;
             await TruncateAsync(request, inode, (long)change.Size, keepsPrivileges).ConfigureAwait(false);
+            if (!_options.UsesWritebackCache)
+            {
+                _endPages.NoteGrowth(request.Header.NodeId, inode, oldSize, (long)change.Size);
+            }
         }
 
         AttributeUpdate update = UpdateOf(change);

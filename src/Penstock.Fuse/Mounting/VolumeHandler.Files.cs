@@ -87,6 +87,7 @@ internal sealed partial class VolumeHandler
         if (!isDirect)
         {
             _kernelCopies.NoteRead(request.Header.NodeId, (long)read.Offset, memory.Length);
+            _endPages.NoteRead(request.Header.NodeId, file.Inode, (long)read.Offset, memory.Length);
         }
 
         if (!isDirect && BufferedPath.TryReadCached(file.Inode, memory.Bytes, (long)read.Offset, out int bytes))
@@ -117,13 +118,39 @@ internal sealed partial class VolumeHandler
         IoSegment data = request.WriteSegment;
         SegmentList list = SegmentList.Rent(new ReadOnlySpan<IoSegment>(in data), isOurs: true);
         IoOptions options = WriteOptionsOf(write, file.Inode);
+        if ((write.WriteFlags & FuseWriteFlags.Cache) != 0)
+        {
+            _endPages.ZeroStale(request.Header.NodeId, data, (long)write.Offset);
+        }
+        else
+        {
+            _endPages.Forget(request.Header.NodeId);
+            ValueTask dropping = EndPages.DropBeforeGrowthAsync(request.Notifier, request.Header.NodeId, file.Inode, (long)write.Offset);
+            if (!dropping.IsCompletedSuccessfully)
+            {
+                return WriteAfterAsync(dropping, request, file, list, options);
+            }
+        }
+
+        return WriteAsync(request, file, list, options);
+    }
+
+    private async ValueTask<Errno> WriteAfterAsync(ValueTask dropping, FuseRequest request, OpenFile file, SegmentList list, IoOptions options)
+    {
+        await dropping.ConfigureAwait(false);
+        return await WriteAsync(request, file, list, options).ConfigureAwait(false);
+    }
+
+    private ValueTask<Errno> WriteAsync(FuseRequest request, OpenFile file, SegmentList list, IoOptions options)
+    {
         if ((options & IoOptions.Direct) != 0)
         {
             _kernelCopies.Watch(request.Header.NodeId);
             return WriteDirectAsync(request, file, list, options);
         }
 
-        ValueTask<IoResult> task = file.WriteSegmentsAsync(list, (long)write.Offset, options);
+        long offset = (long)request.Arguments<FuseWriteIn>().Offset;
+        ValueTask<IoResult> task = file.WriteSegmentsAsync(list, offset, options);
         return task.IsCompletedSuccessfully ? new(AnswerWrite(request, task.Result, options)) : AwaitWriteAsync(request, task, options);
     }
 
@@ -261,6 +288,12 @@ internal sealed partial class VolumeHandler
         if (!keepsPrivileges && Callers.IsOutsideGroup(request.Header, inode))
         {
             await AttributeChanges.ApplyAsync(inode, new AttributeUpdate { ClearsPrivileges = true, IsByOutsider = true }).ConfigureAwait(false);
+        }
+
+        if (size <= inode.Size)
+        {
+            // The kernel drops what it has of the file.
+            inode.EndPageReadAbove = -1;
         }
 
         await TruncatePath.SetSizeAsync(inode, size, keepsPrivileges).ConfigureAwait(false);

@@ -26,6 +26,11 @@ internal sealed partial class VolumeHandler
         long offset = (long)allocate.Offset;
         long length = (long)allocate.Length;
         bool keepsSize = (allocate.Mode & LinuxAllocateMode.KeepSize) != 0;
+        if (!keepsSize)
+        {
+            await EndPages.DropBeforeGrowthAsync(request.Notifier, request.Header.NodeId, inode, offset + length).ConfigureAwait(false);
+        }
+
         ValueTask task = (allocate.Mode & ~LinuxAllocateMode.KeepSize) switch
         {
             LinuxAllocateMode.None => FallocatePath.AllocateAsync(inode, offset, length, keepsSize, keepsSetId: true),
@@ -67,7 +72,7 @@ internal sealed partial class VolumeHandler
 
     public override async ValueTask<Errno> CopyFileRangeAsync(FuseRequest request)
     {
-        IoResult result = await CopyAsync(request.Arguments<FuseCopyFileRangeIn>()).ConfigureAwait(false);
+        IoResult result = await CopyAsync(request).ConfigureAwait(false);
         return result.IsFailed && result.Bytes == 0
             ? Errno.From(result.Fault)
             : request.Reply(new FuseWriteOut { Size = (uint)result.Bytes });
@@ -75,21 +80,26 @@ internal sealed partial class VolumeHandler
 
     public override async ValueTask<Errno> CopyFileRange64Async(FuseRequest request)
     {
-        IoResult result = await CopyAsync(request.Arguments<FuseCopyFileRangeIn>()).ConfigureAwait(false);
+        IoResult result = await CopyAsync(request).ConfigureAwait(false);
         return result.IsFailed && result.Bytes == 0
             ? Errno.From(result.Fault)
             : request.Reply(new FuseCopyFileRangeOut { BytesCopied = (ulong)result.Bytes });
     }
 
-    private ValueTask<IoResult> CopyAsync(in FuseCopyFileRangeIn copy)
+    private async ValueTask<IoResult> CopyAsync(FuseRequest request)
     {
         RequireWritable();
+        FuseCopyFileRangeIn copy = request.Arguments<FuseCopyFileRangeIn>();
         Inode source = _files[copy.HandleIn].Inode;
         Inode target = _files[copy.HandleOut].Inode;
         ulong length = Math.Min(copy.Length, MostToCopyAtOnce);
-        return copy.Flags != 0 || !IsRange(copy.OffsetIn, length) || !IsRange(copy.OffsetOut, length)
-            ? new(IoResult.Failed(IoFault.InvalidArgument))
-            : CopyPath.CopyAsync(source, (long)copy.OffsetIn, target, (long)copy.OffsetOut, (long)length, keepsSetId: true);
+        if (copy.Flags != 0 || !IsRange(copy.OffsetIn, length) || !IsRange(copy.OffsetOut, length))
+        {
+            return IoResult.Failed(IoFault.InvalidArgument);
+        }
+
+        await EndPages.DropBeforeGrowthAsync(request.Notifier, _nodes.ToNode(target.Number), target, (long)copy.OffsetOut).ConfigureAwait(false);
+        return await CopyPath.CopyAsync(source, (long)copy.OffsetIn, target, (long)copy.OffsetOut, (long)length, keepsSetId: true).ConfigureAwait(false);
     }
 
     private static bool IsRange(ulong offset, ulong length) => offset <= long.MaxValue && length <= (ulong)long.MaxValue - offset;

@@ -25,6 +25,7 @@ internal sealed partial class VolumeHandler : FuseHandler
     private bool _opensDirectoriesItself;
     private readonly ForgottenInodes _forgotten;
     private readonly KernelCopies _kernelCopies = new();
+    private readonly EndPages _endPages = new();
     private int _hasFreed;
 
     /// <param name="names">The volume's names.</param>
@@ -59,6 +60,7 @@ internal sealed partial class VolumeHandler : FuseHandler
         if (_nodes.Forget(node, lookups) is { } inode)
         {
             _kernelCopies.Forget(node);
+            _endPages.Forget(node);
             _forgotten.Release(inode);
         }
     }

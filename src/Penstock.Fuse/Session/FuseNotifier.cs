@@ -29,13 +29,16 @@ internal sealed class FuseNotifier(FuseTransport transport) : IDisposable
     /// The same; completes when the kernel has done it, which can take as long as an answer of ours: whoever awaits it holds no lock. After a second it
     /// completes all the same, in case the kernel waits for what the caller has not answered; the notification goes out whatever becomes of that.
     /// </summary>
-    public async ValueTask InvalidateInodeAsync(ulong node, long offset, long length)
+    public ValueTask InvalidateInodeAsync(ulong node, long offset, long length) => InvalidateInodeAsync(node, offset, length, s_patience);
+
+    /// <summary>The same, with as much patience as <paramref name="patience"/>.</summary>
+    public async ValueTask InvalidateInodeAsync(ulong node, long offset, long length, TimeSpan patience)
     {
         var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Enqueue(new Notification(FuseNotifyCode.InvalidateInode, node, 0, offset, length, null) { Sent = sent });
         try
         {
-            await sent.Task.WaitAsync(s_patience).ConfigureAwait(false);
+            await sent.Task.WaitAsync(patience).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

@@ -27,6 +27,7 @@ internal abstract class Inode : IPagedFile
 {
     private InodeAttributes _attributes;
     private long _size;
+    private long _endPageReadAbove = -1;
     private int _isAttributesDirty;
     private FilePages? _pages;
     private bool _isRetired;
@@ -83,6 +84,16 @@ internal abstract class Inode : IPagedFile
 
     /// <summary>The size that the format stores at the next <see cref="StoreAsync"/>: never beyond data that has landed.</summary>
     public long StoredSize { get; set; }
+
+    /// <summary>
+    /// The page that had the end of the file in it when a cache above ours (the kernel's, over a mount) last read it; -1 if none has, or has dropped it since. In pages of the
+    /// machine. The mount's to use.
+    /// </summary>
+    public long EndPageReadAbove
+    {
+        get => Volatile.Read(ref _endPageReadAbove);
+        set => Volatile.Write(ref _endPageReadAbove, value);
+    }
 
     /// <summary>A consistent copy of the attributes, from any thread.</summary>
     public InodeAttributes Attributes
