@@ -259,7 +259,7 @@ internal sealed partial class Ext4Inode
     private void CopyInline(Span<byte> destination)
     {
         int inBlockField = Math.Min(destination.Length, InodeRecord.BlockFieldSize);
-        lock (_recordLatch)
+        lock (_record)
         {
             _record.BlockField[..inBlockField].CopyTo(destination);
             ReadOnlySpan<byte> value = ExtendedAttributes.InlineValue;

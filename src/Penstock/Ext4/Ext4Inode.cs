@@ -48,10 +48,7 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
     /// <summary>The extended attributes. The inode lock guards them: shared for reading, exclusively for changes.</summary>
     public AttributeStore ExtendedAttributes { get; }
 
-    /// <summary>Guards the record's bytes where more than one activity changes them. Nothing is awaited under it.</summary>
-    public object RecordLatch => _recordLatch;
-
-    /// <summary>The record. See the remarks on who guards what.</summary>
+    /// <summary>The record, and its own latch. See the remarks on who guards what.</summary>
     public InodeRecord Record => _record;
 
     public InodeFlags Flags => _record.Flags;

@@ -224,7 +224,7 @@ internal sealed partial class AttributeStore
 
     private void WriteBody(List<StoredAttribute> attributes)
     {
-        lock (inode.RecordLatch)
+        lock (inode.Record)
         {
             Span<byte> area = inode.Record.AttributeArea;
             if (area.Length < AttributeArea.InodeHeaderSize)

@@ -95,7 +95,7 @@ internal sealed partial class AttributeStore(Ext4Inode inode)
     {
         get
         {
-            lock (inode.RecordLatch)
+            lock (inode.Record)
             {
                 int others = 0;
                 bool isThere = false;
