@@ -13,8 +13,8 @@ internal static class Readahead
         int most = PageFill.MaxBytes / pages.PageSize;
         for (long first = window.First; first < end; first += most)
         {
-            // Each fill by itself: the first pages are there while the last are still on their way.
-            _ = RunAsync(pages, window with { First = first, Count = (int)Math.Min(most, end - first) });
+            // Each fill by itself and with a marker: the first pages are there, and start more, while the last are still on their way.
+            _ = RunAsync(pages, new ReadaheadWindow(first, (int)Math.Min(most, end - first), first));
         }
     }
 

@@ -8,14 +8,14 @@ internal readonly record struct ReadaheadWindow(long First, int Count, long Mark
 /// and reads just what was asked for.
 /// </summary>
 /// <remarks>
-/// A window's marker is a page that, when a reader comes to it, starts the window after it in the background; so a sequential reader never
+/// A marker is a page that, when a reader comes to it, starts the next window, or part of one, in the background; so a sequential reader never
 /// waits for the device if it is fast enough. Reads that hit the cache need not report here.
 /// </remarks>
 internal sealed class ReadaheadState
 {
     /// <summary>
-    /// The longest window, in bytes, and so the most that is on its way while a reader goes through as much that has come: 1.0 MiB let him wait for the
-    /// device again and again.
+    /// The longest window, in bytes, and so what is on its way while a reader goes through a fill that has come: 1 MiB let him wait for the device again and
+    /// again.
     /// </summary>
     public const int MaxBytes = 4 << 20;
 
@@ -48,15 +48,20 @@ internal sealed class ReadaheadState
         }
     }
 
-    /// <summary>A read has come to the marker: the next window, at most <paramref name="most"/> bytes long.</summary>
-    public ReadaheadWindow OnMarker(int pageSize, int most)
+    /// <summary>
+    /// A read has come to the marker at <paramref name="index"/>: what is to be on its way from now on, at most <paramref name="most"/> bytes. Windows longer than a
+    /// fill slide by one, so that the device always has the rest of the window to do.
+    /// </summary>
+    public ReadaheadWindow OnMarker(long index, int pageSize, int most)
     {
         lock (_latch)
         {
             Grow(Math.Max(most / pageSize, 1), pageSize);
+            int fill = PageFill.MaxBytes / pageSize;
             long first = _end;
-            _end += _window;
-            return new ReadaheadWindow(first, _window, first);
+            int count = _window <= fill ? _window : (int)Math.Clamp(index + fill + _window - first, 0, _window);
+            _end += count;
+            return new ReadaheadWindow(first, count, first);
         }
     }
 

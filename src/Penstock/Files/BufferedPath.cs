@@ -157,7 +157,7 @@ internal static class BufferedPath
             pinned.Add(page);
             if (page.IsReadaheadMarker && pages.TakeMarker(page))
             {
-                Readahead.Start(pages, readahead.OnMarker(pages.PageSize, pages.File.PageCache.MostReadAhead));
+                Readahead.Start(pages, readahead.OnMarker(index, pages.PageSize, pages.File.PageCache.MostReadAhead));
             }
         }
 

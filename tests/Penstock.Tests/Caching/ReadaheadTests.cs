@@ -15,13 +15,42 @@ public sealed class ReadaheadTests
         const int Most = 1 << 20;
         var state = new ReadaheadState();
         Assert.Equal(16, state.OnMiss(0, 1, 4096).Count);
-        Assert.Equal(new ReadaheadWindow(16, 32, 16), state.OnMarker(4096, Most));
-        Assert.Equal(64, state.OnMarker(4096, Most).Count);
-        Assert.Equal(128, state.OnMarker(4096, Most).Count);
-        Assert.Equal(256, state.OnMarker(4096, Most).Count);
-        Assert.Equal(256, state.OnMarker(4096, Most).Count);
+        Assert.Equal(new ReadaheadWindow(16, 32, 16), state.OnMarker(8, 4096, Most));
+        Assert.Equal(64, state.OnMarker(16, 4096, Most).Count);
+        Assert.Equal(128, state.OnMarker(48, 4096, Most).Count);
+        Assert.Equal(256, state.OnMarker(112, 4096, Most).Count);
+        Assert.Equal(256, state.OnMarker(240, 4096, Most).Count);
         Assert.Equal(new ReadaheadWindow(5, 3, -1), state.OnMiss(5, 3, 4096));
         Assert.Equal(16, state.OnMiss(8, 1, 4096).Count);
+    }
+
+    [Fact]
+    public void Windows_longer_than_a_fill_slide_by_one_so_that_the_device_always_has_the_rest_to_do()
+    {
+        const int Most = 4 << 20;
+        const int Fill = PageFill.MaxBytes / 4096;
+        var state = new ReadaheadState();
+        ReadaheadWindow window = state.OnMiss(0, 1, 4096);
+        while (window.Count < Fill)
+        {
+            window = state.OnMarker(window.First, 4096, Most);
+        }
+
+        long ahead = window.First + window.Count;
+        for (long marker = window.First; marker < 100 * Fill; marker += Fill)
+        {
+            window = state.OnMarker(marker, 4096, Most);
+            Assert.Equal(ahead, window.First);
+            ahead += window.Count;
+            Assert.InRange(ahead - marker, 3 * Fill, 5 * Fill);
+        }
+
+        Assert.Equal(Fill, window.Count);
+
+        // A marker of elsewhere, after a read of elsewhere.
+        Assert.Equal(0, state.OnMarker(5, 4096, Most).Count);
+        Assert.Equal(new ReadaheadWindow(7, 3, -1), state.OnMiss(7, 3, 4096));
+        Assert.InRange(state.OnMarker(100 * Fill, 4096, Most).Count, 0, Most / 4096);
     }
 
     [Fact]
