@@ -280,6 +280,9 @@ internal abstract class Inode : IPagedFile
     /// <summary>The value of an extended attribute, or null. Any lock mode of the inode.</summary>
     public abstract ValueTask<byte[]?> GetAttributeAsync(FileName name);
 
+    /// <summary>Whether the inode surely has no extended attribute. Cheap, no I/O; false when not known. The inode lock is held, in any mode.</summary>
+    public virtual bool HasNoAttributes => false;
+
     /// <summary>The names of all extended attributes, with their prefixes.</summary>
     public abstract ValueTask<IReadOnlyList<FileName>> ListAttributesAsync();
 
