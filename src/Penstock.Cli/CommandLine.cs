@@ -76,9 +76,10 @@ internal static class CommandLine
         root.Subcommands.Add(new BenchCommand(terminal));
         root.Subcommands.Add(new SimulateCommand(terminal));
         root.Subcommands.Add(new CrashTestCommand(terminal));
+        root.Subcommands.Add(new RaceTestCommand(terminal));
         root.Subcommands.Add(new FsxCommand(terminal));
         root.Subcommands.Add(new AioStressCommand(terminal));
-        foreach (Command command in root.Subcommands.Where(c => c is not (MkfsCommand or UnmountCommand or SimulateCommand or CrashTestCommand or FsxCommand or AioStressCommand)))
+        foreach (Command command in root.Subcommands.Where(c => c is not (MkfsCommand or UnmountCommand or SimulateCommand or CrashTestCommand or RaceTestCommand or FsxCommand or AioStressCommand)))
         {
             command.Options.Add(journal);
         }

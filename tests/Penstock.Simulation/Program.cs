@@ -2,11 +2,17 @@ using System.Globalization;
 using Penstock.Simulation;
 using Penstock.Simulation.Crash;
 using Penstock.Simulation.Scenarios;
+using Penstock.Simulation.Threads;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["crash-test", ..])
 {
     return CrashCommand.Run(args[1..]);
+}
+
+if (args is ["race-test", ..])
+{
+    return RaceCommand.Run(args[1..]);
 }
 
 SimulateOptions options;

@@ -208,14 +208,11 @@ internal sealed class FsxSession : IDisposable
         return null;
     }
 
-    /// <summary>A write that stopped half-way is excused by what the next one meets.</summary>
     private Discrepancy? JudgeShort(in FsxOperation operation, long bytes, long wanted)
     {
-        if (operation.Kind is OperationKind.Write && bytes < wanted && !operation.IsDirect)
+        if (operation.Kind != OperationKind.Read)
         {
-            Span<byte> rest = _wanted.AsSpan(0, (int)(wanted - bytes));
-            IoResult retry = _files[operation.File].Write([rest.ToArray()], operation.Offset + bytes, TransferModes.Buffered);
-            RequireTarget(operation, operation.File, retry.Fault, "write");
+            RequireRoomForRest(operation, operation.File, PlaceOf(operation), bytes, wanted);
         }
 
         return new Discrepancy(
@@ -315,6 +312,11 @@ internal sealed class FsxSession : IDisposable
         }
 
         long wanted = _images[operation.TargetFile].Copy(image, operation.Offset, operation.Target, operation.Length);
+        if (result.Bytes < wanted)
+        {
+            RequireRoomForRest(operation, operation.TargetFile, operation.Target, result.Bytes, wanted);
+        }
+
         return result.Bytes == wanted ? null : new Discrepancy(
             operation, _position, operation.TargetFile, $"copy of {operation.Length} bytes returned {result.Bytes} where {wanted} are due");
     }
@@ -376,6 +378,18 @@ internal sealed class FsxSession : IDisposable
 
         RequireTarget(operation, file, fault, what);
         return new Discrepancy(operation, _position, file, $"{what} failed: {fault.Describe()}");
+    }
+
+    /// <summary>A write that stopped half-way is excused by what the next ones meet: a target that is full.</summary>
+    private void RequireRoomForRest(in FsxOperation operation, int file, long start, long done, long wanted)
+    {
+        var rest = new byte[Math.Max(0, wanted - done)];
+        while (done < wanted)
+        {
+            IoResult retry = _files[file].Write([rest.AsMemory(0, (int)(wanted - done))], start + done, TransferModes.Buffered);
+            RequireTarget(operation, file, retry.Bytes == 0 && !retry.IsFailed ? IoFault.NoSpace : retry.Fault, operation.Kind.ToWord());
+            done += retry.Bytes;
+        }
     }
 
     /// <summary>Ends the run where the fault is of a target that is full, gone or broken, rather than wrong.</summary>

@@ -33,9 +33,8 @@ internal sealed partial class Ext4FileSystem : FileSystem
         _overheadBlocks = new Lazy<ulong>(CountOverhead);
         volume.Space.MayUseRootReserve = options.MayUseRootReserve;
         var cache = new VolumeMetadataCache(Device, BlockSize, options.MetadataBudget);
-        DataMode = options.DataMode ?? ToDataMode(volume.Superblock.DataMode);
         volume.Attach(readOnlyReason is not null ? new ReadOnlyJournal(cache, readOnlyReason)
-            : volume.Superblock.Has(CompatFeatures.HasJournal) && options.UsesJournal ? new LogJournal(cache, this) { OrdersData = DataMode != DataMode.Writeback }
+            : volume.Superblock.Has(CompatFeatures.HasJournal) && options.UsesJournal ? new LogJournal(cache, this)
             : new NoLogJournal(cache, this));
         Orphans = new OrphanRegister(this);
     }
@@ -51,10 +50,7 @@ internal sealed partial class Ext4FileSystem : FileSystem
     /// <summary>Why the journal keeps the volume from being written, however it was opened; null if it does not.</summary>
     public string? JournalProblem => _recovered.ReadOnlyReason;
 
-    /// <summary>What the journal does for data, if there is one that is written.</summary>
-    public DataMode DataMode { get; }
-
-    public override bool SyncsAllData => Journal is LogJournal && DataMode == DataMode.Journal;
+    public override bool SyncsAllData => Journal is LogJournal && Volume.Superblock.DataMode == DataMode.Journal;
 
     public override string? RecoveryDescription => Recovery?.ToString();
 
@@ -250,11 +246,6 @@ internal sealed partial class Ext4FileSystem : FileSystem
         var fileSystem = new Ext4FileSystem(recovered, pageCache, volume, reason, options);
         try
         {
-            if (options.DataMode is not null && fileSystem.Journal is NoLogJournal)
-            {
-                throw new FileSystemException(IoFault.InvalidArgument, $"{recovered.Device.Name}: the volume has no journal, so there is no choice of what it does for data");
-            }
-
             guard?.Watch(volume);
             if (reason is not null)
             {
@@ -337,13 +328,6 @@ internal sealed partial class Ext4FileSystem : FileSystem
             _recovered.Dispose();
         }
     }
-
-    private static DataMode ToDataMode(DefaultDataMode said) => said switch
-    {
-        DefaultDataMode.Journal => DataMode.Journal,
-        DefaultDataMode.Writeback => DataMode.Writeback,
-        _ => DataMode.Ordered,
-    };
 
     private ulong CountOverhead()
     {

@@ -61,19 +61,18 @@ internal sealed class DirectWriteEpisode
     }
 
     /// <summary>Submits the write. A failure of mapping or space is noted in the request and handed back.</summary>
-    public static ValueTask<FileSystemException?> SubmitAsync(DirectIoRequest request, BlockDevice device, DirectWrite write)
+    public static async ValueTask<FileSystemException?> SubmitAsync(DirectIoRequest request, BlockDevice device, DirectWrite write)
     {
-        ValueTask submitting;
         try
         {
-            submitting = DirectIoEngine.SubmitWriteAsync(request, device, write);
+            await DirectIoEngine.SubmitWriteAsync(request, device, write).ConfigureAwait(false);
+            return null;
         }
         catch (FileSystemException e)
         {
-            submitting = ValueTask.FromException(e);
+            request.Fail(e.Fault);
+            return e;
         }
-
-        return submitting.IsCompletedSuccessfully ? default : NoteFailureAsync(request, submitting);
     }
 
     /// <summary>Runs the episode and returns it to its pool.</summary>
@@ -86,7 +85,7 @@ internal sealed class DirectWriteEpisode
             DirectOutcome outcome;
             try
             {
-                outcome = await PrepareAsync().ConfigureAwait(false) ?? await TransferAsync().ConfigureAwait(false);
+                outcome = await RunDirectAsync().ConfigureAwait(false);
             }
             finally
             {
@@ -111,23 +110,8 @@ internal sealed class DirectWriteEpisode
         }
     }
 
-    private static async ValueTask<FileSystemException?> NoteFailureAsync(DirectIoRequest request, ValueTask submitting)
-    {
-        try
-        {
-            await submitting.ConfigureAwait(false);
-            return null;
-        }
-        catch (FileSystemException e)
-        {
-            request.Fail(e.Fault);
-            return e;
-        }
-    }
-
-    /// <summary>What comes before the transfer, and seldom waits; the outcome, where there is none.</summary>
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
-    private async ValueTask<DirectOutcome?> PrepareAsync()
+    private async ValueTask<DirectOutcome> RunDirectAsync()
     {
         _length = FileChecks.LimitLength(_inode, _offset, _length) & -_inode.FileSystem.Device.LogicalBlockSize;
         if (!_inode.AllowsDirectIo)
@@ -157,7 +141,7 @@ internal sealed class DirectWriteEpisode
         }
 
         await EnterGateAsync().ConfigureAwait(false);
-        return null;
+        return await TransferAsync().ConfigureAwait(false);
     }
 
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
@@ -249,13 +233,10 @@ internal sealed class DirectWriteEpisode
     /// Rule 2.6: a buffered read may have refilled a page with old data meanwhile. If it cannot be dropped, the write has succeeded all the
     /// same, and the next fsync of every open file says that cache and device disagree.
     /// </summary>
-    private ValueTask InvalidateAfterAsync() => Pages.IsEmpty || Scheduler.IsBroken(Rule.InvalidateAfterWrite)
-        ? ValueTask.CompletedTask
-        : InvalidatePagesAfterAsync();
-
-    private async ValueTask InvalidatePagesAfterAsync()
+    private async ValueTask InvalidateAfterAsync()
     {
-        if (!await Pages.InvalidateAsync(_offset, _length).ConfigureAwait(false))
+        if (!Scheduler.IsBroken(Rule.InvalidateAfterWrite)
+            && !await Pages.InvalidateAsync(_offset, _length).ConfigureAwait(false))
         {
             Pages.Errors.RecordDisagreement();
         }
@@ -382,6 +363,11 @@ internal sealed class DirectWriteEpisode
             if (hasLanded && landed > _inode.StoredSize && write.IsExtending)
             {
                 _inode.StoredSize = landed;
+            }
+            else if (hasLanded)
+            {
+                // Inside a size that waits for its writeback: written blocks beyond the stored size are damage.
+                _inode.Pages?.AdvanceStoredSize(landed);
             }
 
             if (_isOrphan && landed == End)

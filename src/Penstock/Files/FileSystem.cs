@@ -32,6 +32,9 @@ internal abstract class FileSystem : IAsyncDisposable
 
     public InodeTable Inodes { get; }
 
+    /// <summary>The files out of which blocks are being taken.</summary>
+    public RemovalList Removals { get; } = new();
+
     /// <summary>Names that were looked up lately. The format asks it, fills it and keeps it true.</summary>
     public NameCache NameCache { get; } = new();
 

@@ -29,6 +29,7 @@ internal sealed class RemovalLocks(Inode inode)
         {
             await inode.Invalidation.AcquireExclusiveAsync().ConfigureAwait(false);
             _holdsInvalidation = true;
+            inode.FileSystem.Removals.Add(inode);
         }
     }
 
@@ -37,6 +38,7 @@ internal sealed class RemovalLocks(Inode inode)
     {
         if (_holdsInvalidation)
         {
+            inode.FileSystem.Removals.Remove(inode);
             inode.Invalidation.ReleaseExclusive();
             _holdsInvalidation = false;
         }

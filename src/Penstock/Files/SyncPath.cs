@@ -25,6 +25,7 @@ internal static class SyncPath
         }
 
         IoFault fault = pages is null ? IoFault.None : await pages.WriteBackAsync(0, long.MaxValue).ConfigureAwait(false);
+        await AwaitRemovalAsync(inode).ConfigureAwait(false);
         try
         {
             long failedStores;
@@ -58,6 +59,11 @@ internal static class SyncPath
     public static async ValueTask SyncFileSystemAsync(FileSystem fileSystem)
     {
         IoFault fault = await FileSystemWriteback.RunAsync(fileSystem).ConfigureAwait(false);
+        foreach (Inode inode in fileSystem.Removals.Snapshot())
+        {
+            await AwaitRemovalAsync(inode).ConfigureAwait(false);
+        }
+
         long failedStores;
         do
         {
@@ -75,6 +81,20 @@ internal static class SyncPath
         {
             throw new FileSystemException(fault, $"sync of the volume: data could not be written: {fault.Describe()}");
         }
+    }
+
+    /// <summary>
+    /// What a truncate or a punch has dropped of the cache nobody writes back: until the change itself is in a transaction, a loss of power would bring back what was there
+    /// before the data that is to be durable.
+    /// </summary>
+    private static ValueTask AwaitRemovalAsync(Inode inode) =>
+        inode.Invalidation.IsHeldExclusively ? PassInvalidationAsync(inode) : ValueTask.CompletedTask;
+
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
+    private static async ValueTask PassInvalidationAsync(Inode inode)
+    {
+        await inode.Invalidation.AcquireSharedAsync().ConfigureAwait(false);
+        inode.Invalidation.ReleaseShared();
     }
 
     /// <summary>An error that somebody else was told of is not repeated; pages that still are not on the device are.</summary>

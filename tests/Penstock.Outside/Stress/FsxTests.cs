@@ -116,6 +116,25 @@ public sealed class FsxTests
         }
     }
 
+    [Theory]
+    [InlineData("-b 1024")]
+    [InlineData("-b 4096 -t ext2")]
+    public async Task A_full_volume_ends_the_run_with_one_line(string making)
+    {
+        using var scratch = new ScratchFolder();
+        string image = scratch.MakeImage("v.img", 8 << 20);
+        OutsideProgram.Run("mkfs.ext4", [.. making.Split(' '), "-q", "-F", image]);
+        for (ulong seed = 1; seed <= 3; seed++)
+        {
+            using VolumeFolder folder = await VolumeFolder.OpenAsync(image, "/", cacheBytes: null);
+            var run = new FsxRun(folder, s_options with { Operations = 200_000, Seed = seed, MaxLength = 16 << 20, MaxTransfer = 1 << 20 }, new FsxProgress(CancellationToken.None));
+            run.Prepare();
+            Assert.Equal(IoFault.NoSpace, Assert.ThrowsAny<FileSystemException>(() => run.Run()).Fault);
+        }
+
+        MountedVolume.Judge(image);
+    }
+
     [Fact]
     public void A_mount_that_goes_in_the_middle_ends_the_run_with_one_line()
     {

@@ -1,12 +1,9 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
-using Penstock.Caching;
-using Penstock.Ext4;
 using Penstock.Ext4.Format;
 using Penstock.Ext4.Making;
 using Penstock.Files;
 using Penstock.Journal.Format;
-using Penstock.Mapping;
 using Penstock.Simulation.Devices;
 using Penstock.Simulation.Execution;
 using Penstock.Simulation.Judging;
@@ -21,10 +18,8 @@ internal sealed record CrashImage(ChunkMemory Content, long JournalOffset, long 
 {
     private const int Inodes = 256;
     private const int BootSectors = 1024;
-    private const int LengthOfLog = 0x10;
     private const int StartOfLog = 0x1C;
     private const int IncompatOfVolume = 1024 + 0x60;
-    private const uint JournalInode = 8;
 
     private static readonly ConcurrentDictionary<string, Lazy<CrashImage>> s_images = new(StringComparer.Ordinal);
 
@@ -78,16 +73,14 @@ internal sealed record CrashImage(ChunkMemory Content, long JournalOffset, long 
             Time = new Timestamp(1_704_067_200),
         }).AsTask());
         PutBootSector(content, shape);
-        (long offset, long length) = shape.HasJournal ? turns.Complete(FindJournalAsync(turns)) : (0, 0);
+        JournalPlace journal = shape.HasJournal ? turns.Complete(JournalPlace.FindAsync(turns.Device)) : default;
         if (shape.LogBlocks is { } blocks)
         {
-            Span<byte> field = stackalloc byte[4];
-            BinaryPrimitives.WriteInt32BigEndian(field, blocks);
-            content.Write(offset + LengthOfLog, field);
+            journal.Shorten(content, blocks);
         }
 
         content.HashContent();
-        return new CrashImage(content.Freeze(), offset, length);
+        return new CrashImage(content.Freeze(), journal.Offset, journal.Length);
     }
 
     /// <summary>Where the superblock shares its block with a boot sector, that one begins like a block of the log.</summary>
@@ -100,17 +93,5 @@ internal sealed record CrashImage(ChunkMemory Content, long JournalOffset, long 
             BinaryPrimitives.WriteUInt32BigEndian(sectors, LogBlockHeader.Magic);
             content.Write(0, sectors);
         }
-    }
-
-    /// <summary>A fresh journal lies in one piece, or nearly.</summary>
-    private static async Task<(long Offset, long Length)> FindJournalAsync(PlainTurns turns)
-    {
-        var pages = new PageCache(turns.Scheduler, 1 << 20);
-        Ext4FileSystem fileSystem = await Ext4FileSystem.OpenAsync(turns.Device, pages, new Ext4OpenOptions { IsReadOnly = true });
-        Inode journal = await fileSystem.LoadAsync(new InodeNumber(JournalInode), InodePurpose.Internal);
-        BlockRun run = await journal.Mapper!.MapAsync(default, (ulong)journal.Size / (ulong)fileSystem.BlockSize);
-        await fileSystem.DisposeAsync();
-        pages.Abandon();
-        return ((long)run.Volume.Value * fileSystem.BlockSize, journal.Size);
     }
 }

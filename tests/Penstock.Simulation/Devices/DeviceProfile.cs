@@ -26,11 +26,11 @@ internal sealed record DeviceProfile
     /// <summary>Of 1024 writes of metadata, how many fail.</summary>
     public int MetadataFaults { get; init; }
 
+    /// <summary>Of 1024 reads of metadata, how many fail.</summary>
+    public int MetadataReadFaults { get; init; }
+
     /// <summary>Whether failing writes say that the host has no space left.</summary>
     public bool IsHostFull { get; init; }
-
-    /// <summary>Whether what a power loss would leave is kept track of.</summary>
-    public bool TracksStability { get; init; }
 
     public static DeviceProfile Draw(Chance chance) => new()
     {

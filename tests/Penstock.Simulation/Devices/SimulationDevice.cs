@@ -14,7 +14,8 @@ namespace Penstock.Simulation.Devices;
 /// </summary>
 internal sealed class SimulationDevice : BlockDevice, IEventSource
 {
-    private const int Sector = 512;
+    /// <summary>The unit that a device writes whole, in bytes.</summary>
+    public const int Sector = 512;
 
     private readonly SimulationScheduler _scheduler;
     private readonly Chance _chance;
@@ -199,6 +200,7 @@ internal sealed class SimulationDevice : BlockDevice, IEventSource
         {
             (DeviceOperation.Flush, _) => Profile.FlushFaults,
             (DeviceOperation.Read, DataOf.Direct or DataOf.Fill) => Profile.ReadFaults,
+            (DeviceOperation.Read, DataOf.Metadata) => Profile.MetadataReadFaults,
             (DeviceOperation.Write or DeviceOperation.WriteThrough, DataOf.Direct or DataOf.Writeback) => Profile.WriteFaults,
             (DeviceOperation.Write or DeviceOperation.WriteThrough, DataOf.Metadata) => Profile.MetadataFaults,
             _ => 0,

@@ -1,14 +1,15 @@
 using Penstock.Devices;
+using Penstock.Ext4.Format;
 using Penstock.Memory;
 using Penstock.Simulation.Execution;
 
 namespace Penstock.Simulation.Devices;
 
 /// <summary>
-/// What a device would hold after a loss of power: all that flushes covered, and of what was written since any part, block by block. A block of the
-/// volume is whole or absent: without a journal nobody can promise more of a device that tears them.
+/// What a device would hold after a loss of power: all that flushes covered, and of what was written since any part, unit by unit: a
+/// sector, or without a journal a block of the volume, since then nobody can promise anything of a device that tears them.
 /// </summary>
-internal sealed class StableMemory(ChunkMemory content, int blockSize)
+internal sealed class StableMemory(ChunkMemory content, int unit)
 {
     private readonly ChunkMemory _stable = content.Clone();
     private readonly List<Unflushed> _unflushed = [];
@@ -74,7 +75,7 @@ internal sealed class StableMemory(ChunkMemory content, int blockSize)
     {
         for (int at = 0; at < bytes.Length;)
         {
-            int length = (int)Math.Min(bytes.Length - at, blockSize - ((offset + at) % blockSize));
+            int length = (int)Math.Min(bytes.Length - at, UnitEnd(offset + at) - (offset + at));
             if (chance.Next(256) < share)
             {
                 left.Write(offset + at, bytes.AsSpan(at, length));
@@ -83,6 +84,10 @@ internal sealed class StableMemory(ChunkMemory content, int blockSize)
             at += length;
         }
     }
+
+    /// <summary>The superblock is whole or absent too: as in the crash test, which says why.</summary>
+    private long UnitEnd(long place) =>
+        place is >= Superblock.VolumeOffset and < Superblock.VolumeOffset + Superblock.Size ? Superblock.VolumeOffset + Superblock.Size : place - (place % unit) + unit;
 
     private void Apply(Unflushed write) => _stable.Write(write.Offset, write.Bytes);
 

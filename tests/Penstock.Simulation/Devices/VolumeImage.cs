@@ -68,11 +68,18 @@ internal sealed class VolumeImage
             Kind = Shape.Kind,
             BlockSize = Shape.BlockSize,
             Features = Shape.Features,
+            JournalLength = Shape.JournalLength,
             DiscardsFirst = false,
             InodeCount = 64,
             ReservedPercent = 0,
             Time = new Timestamp(1_704_067_200),
         });
+        // Before its first use, from which on the journal's superblock may have a checksum.
+        if (Shape.LogBlocks is { } blocks)
+        {
+            (await JournalPlace.FindAsync(device)).Shorten(_content, blocks);
+        }
+
         var pages = new PageCache(device.Scheduler, 1 << 20);
         Ext4FileSystem fileSystem = await Ext4FileSystem.OpenAsync(device, pages, new Ext4OpenOptions());
         var names = new Namespace(fileSystem);

@@ -4,7 +4,8 @@ namespace Penstock.Simulation.Judging;
 /// For every byte of a file, the writes that a read of it may see (invariant 3.1): stretches of bytes with the same history. Zero is the first
 /// write of every byte.
 /// </summary>
-internal sealed class ByteHistories
+/// <param name="mayLosePower">Whether the power may go, so that what was overwritten counts until what overwrote it is durable.</param>
+internal sealed class ByteHistories(bool mayLosePower)
 {
     private const long End = long.MaxValue;
 
@@ -16,7 +17,7 @@ internal sealed class ByteHistories
         (int first, int last) = Split(start, end);
         for (int i = first; i < last; i++)
         {
-            _stretches[i].Forget(oldestRead);
+            _stretches[i].Forget(oldestRead, mayLosePower);
             _stretches[i].Add(entry);
         }
     }
@@ -44,14 +45,22 @@ internal sealed class ByteHistories
     /// <summary>
     /// Why bytes at an offset, read between two moments, cannot be the file's: where, and what else could have been there. Null if they can.
     /// </summary>
-    public Mismatch? Judge(ReadOnlySpan<byte> bytes, long offset, long begun, long ended)
+    public Mismatch? Judge(ReadOnlySpan<byte> bytes, long offset, long begun, long ended) => Judge(bytes, offset, begun, ended, hasLostPower: false);
+
+    /// <summary>
+    /// As <see cref="Judge(ReadOnlySpan{byte}, long, long, long)"/>, of what a recovery has left: of anything that was begun, but for what something durable has
+    /// overwritten.
+    /// </summary>
+    public Mismatch? JudgeRecovered(ReadOnlySpan<byte> bytes, long offset) => Judge(bytes, offset, End, End, hasLostPower: true);
+
+    private Mismatch? Judge(ReadOnlySpan<byte> bytes, long offset, long begun, long ended, bool hasLostPower)
     {
         long end = offset + bytes.Length;
         for (int i = Find(offset); i < _stretches.Count && _stretches[i].Start < end; i++)
         {
             long from = Math.Max(offset, _stretches[i].Start);
             long to = Math.Min(end, i + 1 < _stretches.Count ? _stretches[i + 1].Start : End);
-            int at = _stretches[i].FindMismatch(bytes[(int)(from - offset)..(int)(to - offset)], from, begun, ended);
+            int at = _stretches[i].FindMismatch(bytes[(int)(from - offset)..(int)(to - offset)], from, begun, ended, hasLostPower);
             if (at >= 0)
             {
                 return new Mismatch(from + at, _stretches[i].Describe(begun, ended));
@@ -77,6 +86,19 @@ internal sealed class ByteHistories
         }
 
         return null;
+    }
+
+    /// <summary>What can be found in a range now, to be looked at later.</summary>
+    public ByteHistories Keep(long start, long end)
+    {
+        var kept = new ByteHistories(mayLosePower);
+        kept._stretches.Clear();
+        for (int i = Find(start); i < _stretches.Count && _stretches[i].Start < end; i++)
+        {
+            kept._stretches.Add(_stretches[i].CloneAt(_stretches[i].Start));
+        }
+
+        return kept;
     }
 
     /// <summary>A range leaves the file (negative length): what follows it may have moved down. Or one comes in, and what stands behind may have moved up.</summary>

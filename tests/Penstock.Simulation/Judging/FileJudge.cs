@@ -6,9 +6,12 @@ namespace Penstock.Simulation.Judging;
 /// What one file may hold and how long it may be, told of every operation as it is submitted and as it completes: the model beside the real
 /// thing (invariants 3.1 to 3.4, 3.8, 3.9, 3.12).
 /// </summary>
-internal sealed class FileJudge(int number, Func<long> actualSize)
+/// <param name="number">The file's number.</param>
+/// <param name="actualSize">How long the file is now.</param>
+/// <param name="mayLosePower">Whether what a loss of power could bring back is to be remembered.</param>
+internal sealed class FileJudge(int number, Func<long> actualSize, bool mayLosePower = false)
 {
-    private readonly ByteHistories _bytes = new();
+    private readonly ByteHistories _bytes = new(mayLosePower);
     private readonly SizeBounds _size = new(actualSize);
     private readonly List<WriteRecord> _floating = [];
     private readonly List<WriteRecord> _appends = [];
@@ -22,6 +25,9 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
     private bool _hasOtherChanges;
 
     public int Number => number;
+
+    /// <summary>What can be found where.</summary>
+    public ByteHistories Bytes => _bytes;
 
     /// <summary>Whether a collapse or insert is in flight. The judge follows one at a time.</summary>
     public bool IsShifting => _shift is not null;
@@ -45,11 +51,9 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
 
     private string? JudgeRead(ReadTicket ticket, ReadOnlySpan<byte> bytes, bool hasFailed, long ended)
     {
-        long least = Math.Clamp(ticket.MinSize - ticket.Offset, 0, ticket.Length);
-        long most = Math.Clamp(ticket.MaxSize - ticket.Offset, 0, ticket.Length);
-        if (bytes.Length > most || (bytes.Length < least && !hasFailed))
+        if (JudgeCount(ticket, bytes.Length, hasFailed) is { } wrong)
         {
-            return Say($"a read of {ticket.Length} bytes at {ticket.Offset} returned {bytes.Length}, but the size was from {ticket.MinSize} to {ticket.MaxSize}");
+            return wrong;
         }
 
         while (_bytes.Judge(bytes, ticket.Offset, ticket.Begun, ended) is { } mismatch)
@@ -70,11 +74,23 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
         return null;
     }
 
-    public WriteRecord BeginWrite(long write, long offset, long length, bool isAppend)
+    /// <summary>A range of the file is to be copied elsewhere.</summary>
+    public CopySource BeginCopy(long offset, long length) => new(this, BeginRead(offset, length));
+
+    /// <summary>The copy has ended, so many bytes long. Why that cannot be, or null.</summary>
+    public string? EndCopy(CopySource copy, long bytes, bool hasFailed)
+    {
+        ReadTicket ticket = copy.Ticket;
+        copy.Keep(_bytes.Keep(ticket.Offset, ticket.Offset + ticket.Length), ++_now, _floating.Count > 0);
+        _reads.Remove(ticket);
+        return JudgeCount(ticket, bytes, hasFailed);
+    }
+
+    public WriteRecord BeginWrite(long write, long offset, long length, bool isAppend, CopySource? copy = null)
     {
         var record = new WriteRecord
         {
-            Number = write, Offset = isAppend ? -1 : offset, Length = length, IsAppend = isAppend, Begun = ++_now, SizeAtBegin = _size.Min,
+            Number = write, Offset = isAppend ? -1 : offset, Length = length, IsAppend = isAppend, Begun = ++_now, SizeAtBegin = _size.Min, Copy = copy,
         };
         _size.Begin(record, isAppend ? 0 : offset + length, isAppend ? length : 0);
         _recent.Add(record);
@@ -214,8 +230,14 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
             }
         }
 
-        _durable.AddRange(_recent.Where(static r => r.Durable != WriteRecord.Never && !r.IsZero && r.Offset >= 0));
-        _recent.RemoveAll(static r => r.Durable != WriteRecord.Never);
+        TakeDurable();
+    }
+
+    /// <summary>A write that was to be durable before it returned has succeeded.</summary>
+    public void MakeDurable(WriteRecord record)
+    {
+        record.Durable = ++_now;
+        TakeDurable();
     }
 
     /// <summary>After a loss of power: what was read must hold everything that is durable. Why it does not, or null.</summary>
@@ -223,8 +245,43 @@ internal sealed class FileJudge(int number, Func<long> actualSize)
         ? Say($"byte {loss.Offset} is {Tag.Describe(bytes[(int)(loss.Offset - offset)..])} after a loss of power, but {loss.Allowed} was acknowledged as durable")
         : null;
 
+    /// <summary>After a recovery by journal: what was read must be something that was written there, and nothing older than what is durable. Why it is not, or null.</summary>
+    public string? JudgeRecovered(ReadOnlySpan<byte> bytes, long offset)
+    {
+        while (_bytes.JudgeRecovered(bytes, offset) is { } mismatch)
+        {
+            ReadOnlySpan<byte> there = bytes[(int)(mismatch.Offset - offset)..];
+            if (!TryPlace(there, mismatch.Offset, long.MaxValue, out string? problem))
+            {
+                return problem is null && _floating.Count > 0 && !(Tag.TryRead(there, out _, out long start) && start >= 0) ? null
+                    : problem ?? Say($"byte {mismatch.Offset} is {Tag.Describe(there)} after a recovery, but could only be of {mismatch.Allowed}");
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>How long the file must be after a loss of power.</summary>
-    public long DurableSize() => _durable.Where(r => r.Begun > _lastCutBegun).Select(static r => r.Offset + r.Certain).DefaultIfEmpty().Max();
+    public long DurableSize() => _durable.Where(r => r.Begun > _lastCutBegun && r.Certain > 0)
+        .Select(static r => (r.IsAppend && r.Offset < 0 ? r.SizeAtBegin : r.Offset) + r.Certain).DefaultIfEmpty().Max();
+
+    /// <summary>The longest that the file can be after a loss of power.</summary>
+    public long LargestSize => _size.Largest;
+
+    private void TakeDurable()
+    {
+        _durable.AddRange(_recent.Where(static r => r.Durable != WriteRecord.Never && !r.IsZero));
+        _recent.RemoveAll(static r => r.Durable != WriteRecord.Never);
+    }
+
+    private static string? JudgeCount(ReadTicket ticket, long bytes, bool hasFailed)
+    {
+        long least = Math.Clamp(ticket.MinSize - ticket.Offset, 0, ticket.Length);
+        long most = Math.Clamp(ticket.MaxSize - ticket.Offset, 0, ticket.Length);
+        return bytes > most || (bytes < least && !hasFailed)
+            ? Say($"a read of {ticket.Length} bytes at {ticket.Offset} returned {bytes}, but the size was from {ticket.MinSize} to {ticket.MaxSize}")
+            : null;
+    }
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

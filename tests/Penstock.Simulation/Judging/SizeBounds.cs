@@ -33,6 +33,9 @@ internal sealed class SizeBounds(Func<long> actual)
 
     public int InFlight { get; private set; }
 
+    /// <summary>The largest that the size can ever have been.</summary>
+    public long Largest { get; private set; }
+
     /// <summary>Whether something that makes the file shorter, or moves its bytes, ran beside a change.</summary>
     public bool WasCutBeside(WriteRecord record) => _cutsInFlight > 0 || _lastCutEnded > record.Begun;
 
@@ -41,6 +44,7 @@ internal sealed class SizeBounds(Func<long> actual)
     {
         InFlight++;
         _claims.Add(new Claim(record, fixedSize, added));
+        Largest = Math.Max(Largest, Max);
     }
 
     /// <summary>The change may make the file as short as this.</summary>

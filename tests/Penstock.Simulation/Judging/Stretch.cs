@@ -27,12 +27,14 @@ internal sealed class Stretch
         }
     }
 
-    /// <summary>Drops what a certain write hides from every read that is still to end.</summary>
-    public void Forget(long oldestRead)
+    /// <summary>
+    /// Drops what a certain write hides from every read that is still to end; where a loss of power could bring it back, only if that write is durable.
+    /// </summary>
+    public void Forget(long oldestRead, bool mayLosePower)
     {
         if (_entries.Count > 2)
         {
-            _entries.RemoveAll(entry => IsHidden(entry, oldestRead));
+            _entries.RemoveAll(entry => IsHidden(entry, oldestRead, mayLosePower));
         }
     }
 
@@ -87,8 +89,10 @@ internal sealed class Stretch
         return new Stretch(Start + delta, moved);
     }
 
-    /// <summary>Where bytes begin that no write can have left there; -1 if there are none.</summary>
-    public int FindMismatch(ReadOnlySpan<byte> bytes, long offset, long begun, long ended)
+    /// <summary>
+    /// Where bytes begin that no write can have left there; -1 if there are none. After a loss of power only what is durable hides what was there before.
+    /// </summary>
+    public int FindMismatch(ReadOnlySpan<byte> bytes, long offset, long begun, long ended, bool hasLostPower)
     {
         int at = 0;
         while (at < bytes.Length)
@@ -96,7 +100,7 @@ internal sealed class Stretch
             int matched = 0;
             foreach (Entry entry in _entries)
             {
-                if (entry.Begun < ended && Match(entry, bytes[at..], offset + at) is var length && length > matched && !IsHidden(entry, begun))
+                if (entry.Begun < ended && Match(entry, bytes[at..], offset + at) is var length && length > matched && !IsHidden(entry, begun, hasLostPower))
                 {
                     matched = length;
                 }
@@ -147,15 +151,15 @@ internal sealed class Stretch
             return other < 0 ? bytes.Length : other;
         }
 
-        return Tag.Match(bytes, entry.Write.Number, offset - entry.Base);
+        return entry.Write.Copy is { } copy ? copy.Match(bytes, offset - entry.Base) : Tag.Match(bytes, entry.Write.Number, offset - entry.Base);
     }
 
     /// <summary>Whether a write that began after this one ended, and had ended before the read began, is there for certain.</summary>
-    private bool IsHidden(in Entry entry, long readBegun)
+    private bool IsHidden(in Entry entry, long readBegun, bool onlyIfDurable = false)
     {
         foreach (Entry later in _entries)
         {
-            if (later.IsCertain && later.Begun > entry.Ended && later.Ended < readBegun)
+            if (later.IsCertain && later.Begun > entry.Ended && later.Ended < readBegun && (later.IsDurable || !onlyIfDurable))
             {
                 return true;
             }

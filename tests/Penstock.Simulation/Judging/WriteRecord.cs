@@ -12,6 +12,9 @@ internal sealed class WriteRecord
 
     public bool IsZero { get; init; }
 
+    /// <summary>Where its bytes come from, if it is a copy of a range.</summary>
+    public CopySource? Copy { get; init; }
+
     /// <summary>Whether it goes to the end of the file, wherever that is.</summary>
     public bool IsAppend { get; init; }
 
@@ -38,7 +41,7 @@ internal sealed class WriteRecord
 
     public bool IsInFlight => Ended == Never;
 
-    public override string ToString() => IsZero ? Begun < 0 ? "the first zeros" : "zeros" : $"write #{Number}";
+    public override string ToString() => IsZero ? Begun < 0 ? "the first zeros" : "zeros" : Copy is null ? $"write #{Number}" : $"copy #{Number}";
 }
 
 /// <summary>One write as it may be found in a stretch of the file.</summary>
@@ -50,6 +53,9 @@ internal readonly record struct Entry(WriteRecord Write, long Base, bool IsCerta
 {
     /// <summary>The moment from which on it may be here.</summary>
     public long Begun => Shift is null ? Write.Begun : Math.Max(Write.Begun, Shift.Begun);
+
+    /// <summary>Whether a loss of power leaves it here.</summary>
+    public bool IsDurable => Write.Durable != WriteRecord.Never && (Shift is null || Shift.Durable != WriteRecord.Never);
 
     /// <summary>The moment from which on it is here, if it is.</summary>
     public long Ended => Shift is null ? Write.Ended : Math.Max(Write.Ended, Shift.Ended);

@@ -6,7 +6,7 @@ namespace Penstock.Simulation.Running;
 internal static class Faults
 {
     /// <summary>Why an operation cannot have ended so, or null.</summary>
-    public static string? Judge(World world, Operation operation, IoFault fault, long result)
+    public static string? Judge(in FaultGrounds grounds, Operation operation, IoFault fault, long result)
     {
         if (operation.IsMisaligned)
         {
@@ -16,19 +16,19 @@ internal static class Faults
         if (fault == IoFault.None)
         {
             bool isShort = operation.Kind == OperationKind.Write && result < operation.Length;
-            return isShort && world.Device.Faults == 0 && !MayRunOut(world) ? $"only {result} bytes were written, though nothing failed" : null;
+            return isShort && grounds.DeviceFaults == 0 && !grounds.MayRunOut ? $"only {result} bytes were written, though nothing failed" : null;
         }
 
-        return IsExplained(world, operation, fault) ? null : $"it failed with {fault}, though nothing did that could explain it";
+        return IsExplained(grounds, operation, fault) ? null : $"it failed with {fault}, though nothing did that could explain it";
     }
 
-    private static bool IsExplained(World world, Operation operation, IoFault fault) => fault switch
+    private static bool IsExplained(in FaultGrounds grounds, Operation operation, IoFault fault) => fault switch
     {
-        IoFault.NoSpace => MayRunOut(world) || (world.Device.Faults > 0 && world.Plan.Device.IsHostFull),
-        IoFault.DeviceFailed => world.Device.Faults > 0
-            || (operation.Kind is OperationKind.Sync or OperationKind.SyncData && world.Files[operation.File].HasDirectWrites)
-            || ((operation.Options & (IoOptions.DataSync | IoOptions.Sync)) != 0 && world.Files[operation.File].HasDirectWrites),
-        IoFault.ReadOnly => world.Device.Faults > 0 && (world.Plan.Device.MetadataFaults > 0 || world.Plan.Device.FlushFaults > 0),
+        IoFault.NoSpace => grounds.MayRunOut || (grounds.DeviceFaults > 0 && grounds.Plan.Device.IsHostFull),
+        IoFault.DeviceFailed => grounds.DeviceFaults > 0
+            || (operation.Kind is OperationKind.Sync or OperationKind.SyncData && grounds.HasDirectWrites)
+            || ((operation.Options & (IoOptions.DataSync | IoOptions.Sync)) != 0 && grounds.HasDirectWrites),
+        IoFault.ReadOnly => grounds.DeviceFaults > 0 && grounds.Plan.Device is not { MetadataFaults: 0, FlushFaults: 0, MetadataReadFaults: 0 },
         IoFault.Cancelled => operation.IsCancelled,
         IoFault.InvalidArgument => operation.Kind is OperationKind.Collapse or OperationKind.Insert || IsUnalignedAppend(operation),
         IoFault.Busy => operation.Kind is OperationKind.Collapse or OperationKind.Insert,
@@ -38,6 +38,13 @@ internal static class Faults
     /// <summary>A direct append to a file whose end is not aligned is refused.</summary>
     private static bool IsUnalignedAppend(Operation operation) =>
         operation.Kind == OperationKind.Write && operation.IsDirect && (operation.Options & IoOptions.Append) != 0;
+}
 
-    private static bool MayRunOut(World world) => world.Plan.Ballast > 0;
+/// <summary>What may explain a failure.</summary>
+/// <param name="Plan">What the run was to do.</param>
+/// <param name="DeviceFaults">How many requests of the device have failed.</param>
+/// <param name="HasDirectWrites">Whether the file was written directly: a page that could not be dropped after it is told by the next sync (Rule 2.6).</param>
+internal readonly record struct FaultGrounds(Plan Plan, int DeviceFaults, bool HasDirectWrites)
+{
+    public bool MayRunOut => Plan.Ballast > 0;
 }

@@ -81,6 +81,7 @@ internal sealed class Performer
                     OperationKind.SetSize => await SetSizeAsync(operation),
                     OperationKind.Sync or OperationKind.SyncData => await SyncAsync(operation),
                     OperationKind.Collapse or OperationKind.Insert => await ShiftAsync(operation),
+                    OperationKind.Copy => await CopyAsync(operation),
                     OperationKind.DropCache or OperationKind.KickWriteback or OperationKind.SetOptions or OperationKind.SyncVolume =>
                         await ManageAsync(operation),
                     _ => await ChangeRangeAsync(operation),
@@ -159,7 +160,7 @@ internal sealed class Performer
     private string End(Operation operation, long result, IoFault fault, string? problem)
     {
         world.Trace.Note(Execution.TraceKind.OperationEnded, (ulong)operation.Id, (ulong)result | ((ulong)fault << 56));
-        problem ??= Faults.Judge(world, operation, fault, result);
+        problem ??= Faults.Judge(new FaultGrounds(world.Plan, world.Device.Faults, world.Files[operation.File].HasDirectWrites), operation, fault, result);
         if (problem is not null)
         {
             world.Violate($"{operation}: {problem}");
@@ -176,12 +177,12 @@ internal sealed class Performer
         IoOptions options = OptionsOf(operation);
         file.DirectInFlight += IsDirect(options);
         ReadTicket ticket = file.Judge.BeginRead(operation.Offset, operation.Length);
-        (long bytes, IoFault fault) = await TryAsync(() => operation.IsMapped
-            ? MapAsync(file.Handles[operation.Handle].ReadSegmentsAsync(Segments(buffer, operation), operation.Offset, options))
-            : TransferAsync(file, operation, buffer, options));
+        (long bytes, IoFault fault) = await UserCalls.TryAsync(() => operation.IsMapped
+            ? UserCalls.MapAsync(file.Handles[operation.Handle].ReadSegmentsAsync(UserCalls.Segments(buffer, operation), operation.Offset, options))
+            : UserCalls.TransferAsync(file.Handles[operation.Handle], operation, buffer, options));
         file.DirectInFlight -= IsDirect(options);
         string? problem = file.Judge.EndRead(ticket, buffer.Bytes[..(int)Math.Min(bytes, operation.Length)], fault != IoFault.None || world.Device.Faults > 0)
-            ?? JudgeRest(buffer, operation, bytes, fault);
+            ?? UserCalls.JudgeRest(buffer, operation, bytes, fault);
         world.Trace.Note(Execution.TraceKind.Content, Sample(buffer, bytes));
         world.Buffers.Return(buffer, operation.Length);
         return End(operation, bytes, fault, problem);
@@ -200,9 +201,9 @@ internal sealed class Performer
         long begun = _begun;
         int syncs = (options & (IoOptions.DataSync | IoOptions.Sync)) != 0 ? file.Errors.Begin(operation.Handle) : -1;
         WriteRecord record = file.Judge.BeginWrite(operation.Id, operation.Offset, operation.Length, isAppend);
-        (long bytes, IoFault fault) = await TryAsync(() => operation.IsMapped
-            ? MapAsync(file.Handles[operation.Handle].WriteSegmentsAsync(Segments(buffer, operation), operation.Offset, options))
-            : TransferAsync(file, operation, buffer, options));
+        (long bytes, IoFault fault) = await UserCalls.TryAsync(() => operation.IsMapped
+            ? UserCalls.MapAsync(file.Handles[operation.Handle].WriteSegmentsAsync(UserCalls.Segments(buffer, operation), operation.Offset, options))
+            : UserCalls.TransferAsync(file.Handles[operation.Handle], operation, buffer, options));
         file.DirectInFlight -= IsDirect(options);
         if (!wasDirty && IsDirect(options) == 1 && bytes == operation.Length && IsAlone(operation, begun) && file.Inode.Pages!.IsDirty)
         {
@@ -220,7 +221,7 @@ internal sealed class Performer
 
         if (bytes > 0 && (options & (IoOptions.DataSync | IoOptions.Sync)) != 0 && fault == IoFault.None)
         {
-            record.Durable = file.Judge.Moment();
+            file.Judge.MakeDurable(record);
             world.NoteDurable(operation.File);
         }
 
@@ -230,96 +231,11 @@ internal sealed class Performer
         return End(operation, bytes, fault, problem);
     }
 
-    private static ValueTask<long> TransferAsync(SimulatedFile file, Operation operation, IoSegment buffer, IoOptions options)
-    {
-        OpenFile handle = file.Handles[operation.Handle];
-        int shift = operation.IsMisaligned && (operation.Offset & 511) == 0 && (operation.Length & 511) == 0 ? 4 : 0;
-        Memory<byte> memory = new NativeBuffer(buffer.Address + shift, operation.Length).Memory;
-        CancellationToken cancellation = default;
-        CancellationTokenSource? source = null;
-        if (operation.IsCancelled)
-        {
-            source = new CancellationTokenSource();
-            cancellation = source.Token;
-        }
-
-        ValueTask<long> task;
-        if (operation.Segments > 1)
-        {
-            task = operation.Kind == OperationKind.Read
-                ? handle.ReadAsync(Cut(memory, operation.Segments), operation.Offset, options, cancellation)
-                : handle.WriteAsync([.. Cut(memory, operation.Segments).Select(static m => (ReadOnlyMemory<byte>)m)], operation.Offset, options, cancellation);
-        }
-        else
-        {
-            task = WidenAsync(operation.Kind == OperationKind.Read
-                ? handle.ReadAsync(memory, operation.Offset, options, cancellation)
-                : handle.WriteAsync(memory, operation.Offset, options, cancellation));
-        }
-
-        source?.Cancel();
-        return task;
-    }
-
-    private static List<Memory<byte>> Cut(Memory<byte> memory, int pieces)
-    {
-        var cut = new List<Memory<byte>>();
-        int length = Math.Max(512, memory.Length / pieces & -512);
-        while (memory.Length > 0)
-        {
-            int here = cut.Count == pieces - 1 ? memory.Length : Math.Min(length, memory.Length);
-            cut.Add(memory[..here]);
-            memory = memory[here..];
-        }
-
-        return cut;
-    }
-
-    private static async ValueTask<long> WidenAsync(ValueTask<int> task) => await task;
-
-    private static async ValueTask<long> MapAsync(ValueTask<IoResult> task)
-    {
-        IoResult result = await task;
-        return result.Bytes > 0 || !result.IsFailed ? result.Bytes : throw new FileSystemException(result.Fault);
-    }
-
-    private static SegmentList Segments(IoSegment buffer, Operation operation) =>
-        SegmentList.Rent([buffer.Slice(0, operation.Length)], isOurs: true);
-
-    private static async Task<(long Result, IoFault Fault)> TryAsync(Func<ValueTask<long>> action)
-    {
-        try
-        {
-            return (await action(), IoFault.None);
-        }
-        catch (FileSystemException e)
-        {
-            return (0, e.Fault);
-        }
-        catch (OperationCanceledException)
-        {
-            return (0, IoFault.Cancelled);
-        }
-    }
-
-    private static async Task<IoFault> TryAsync(Func<ValueTask> action)
-    {
-        try
-        {
-            await action();
-            return IoFault.None;
-        }
-        catch (FileSystemException e)
-        {
-            return e.Fault;
-        }
-    }
-
     private async Task<string> SetSizeAsync(Operation operation)
     {
         SimulatedFile file = world.Files[operation.File];
         WriteRecord record = file.Judge.BeginSetSize(operation.Offset);
-        IoFault fault = await TryAsync(() => file.Handles[operation.Handle].SetLengthAsync(operation.Offset));
+        IoFault fault = await UserCalls.TryAsync(() => file.Handles[operation.Handle].SetLengthAsync(operation.Offset));
         return End(operation, 0, fault, file.Judge.EndSetSize(record, fault == IoFault.None));
     }
 
@@ -330,7 +246,7 @@ internal sealed class Performer
         bool zeroes = operation.Kind is OperationKind.Punch or OperationKind.Zero or OperationKind.ZeroKeepingSize;
         long growsTo = operation.Kind is OperationKind.Allocate or OperationKind.Zero ? end : 0;
         WriteRecord record = file.Judge.BeginZeros(operation.Offset, zeroes ? end : operation.Offset, growsTo);
-        IoFault fault = await TryAsync(() => file.Handles[operation.Handle].ChangeRangeAsync(ToChange(operation.Kind), operation.Offset, operation.Length));
+        IoFault fault = await UserCalls.TryAsync(() => file.Handles[operation.Handle].ChangeRangeAsync(UserCalls.ToChange(operation.Kind), operation.Offset, operation.Length));
         return End(operation, 0, fault, file.Judge.EndZeros(record, fault == IoFault.None, growsTo));
     }
 
@@ -343,28 +259,29 @@ internal sealed class Performer
         }
 
         WriteRecord record = file.Judge.BeginShift(operation.Offset, operation.Kind == OperationKind.Collapse ? -operation.Length : operation.Length);
-        IoFault fault = await TryAsync(() => file.Handles[operation.Handle].ChangeRangeAsync(ToChange(operation.Kind), operation.Offset, operation.Length));
+        IoFault fault = await UserCalls.TryAsync(() => file.Handles[operation.Handle].ChangeRangeAsync(UserCalls.ToChange(operation.Kind), operation.Offset, operation.Length));
         return End(operation, 0, fault, file.Judge.EndShift(record, fault == IoFault.None));
     }
 
-    private static FileRangeChange ToChange(OperationKind kind) => kind switch
+    private async Task<string> CopyAsync(Operation operation)
     {
-        OperationKind.Allocate => FileRangeChange.Allocate,
-        OperationKind.AllocateKeepingSize => FileRangeChange.AllocateKeepingSize,
-        OperationKind.Punch => FileRangeChange.PunchHole,
-        OperationKind.Zero => FileRangeChange.Zero,
-        OperationKind.ZeroKeepingSize => FileRangeChange.ZeroKeepingSize,
-        OperationKind.Collapse => FileRangeChange.Collapse,
-        OperationKind.Insert => FileRangeChange.Insert,
-        _ => throw new InvalidOperationException($"{kind} changes no range."),
-    };
+        SimulatedFile file = world.Files[operation.File];
+        SimulatedFile target = world.Files[operation.ToFile];
+        CopySource copy = file.Judge.BeginCopy(operation.Offset, operation.Length);
+        WriteRecord record = target.Judge.BeginWrite(operation.Id, operation.ToOffset, operation.Length, isAppend: false, copy);
+        (long bytes, IoFault fault) = await UserCalls.TryAsync(
+            () => file.Handles[operation.Handle].CopyRangeAsync(operation.Offset, target.Handles[operation.Handle], operation.ToOffset, operation.Length));
+        string? problem = file.Judge.EndCopy(copy, bytes, fault != IoFault.None || world.Device.Faults > 0)
+            ?? target.Judge.EndWrite(record, bytes, mayHaveExtended: fault != IoFault.None);
+        return End(operation, bytes, fault, problem);
+    }
 
     private async Task<string> SyncAsync(Operation operation)
     {
         SimulatedFile file = world.Files[operation.File];
         int begun = file.Errors.Begin(operation.Handle);
         long moment = file.Judge.Moment();
-        IoFault fault = await TryAsync(() => file.Handles[operation.Handle].FlushAsync(operation.Kind == OperationKind.SyncData));
+        IoFault fault = await UserCalls.TryAsync(() => file.Handles[operation.Handle].FlushAsync(operation.Kind == OperationKind.SyncData));
         if (file.Errors.End(operation.Handle, begun) && fault == IoFault.None)
         {
             world.Violate($"{operation}: a writeback of the file has failed, and this open file was not told");
@@ -392,7 +309,7 @@ internal sealed class Performer
                 world.Cache.KickWriteback();
                 break;
             case OperationKind.SyncVolume:
-                fault = await TryAsync(() => SyncPath.SyncFileSystemAsync(world.FileSystem));
+                fault = await SyncVolumeAsync();
                 break;
             default:
                 file.Handles[operation.Handle].Options = operation.Options;
@@ -400,6 +317,18 @@ internal sealed class Performer
         }
 
         return End(operation, 0, fault, null);
+    }
+
+    private async Task<IoFault> SyncVolumeAsync()
+    {
+        long[] moments = [.. world.Files.Select(static f => f.Judge.Moment())];
+        IoFault fault = await UserCalls.TryAsync(() => SyncPath.SyncFileSystemAsync(world.FileSystem));
+        foreach (SimulatedFile file in world.Files.Where(_ => fault == IoFault.None))
+        {
+            file.Judge.MakeDurable(moments[file.Number]);
+        }
+
+        return fault;
     }
 
     private IoSegment RentFor(Operation operation)
@@ -418,14 +347,6 @@ internal sealed class Performer
         operation.TakesFileOptions ? world.Files[operation.File].Handles[operation.Handle].Options : operation.Options;
 
     private static int IsDirect(IoOptions options) => (options & IoOptions.Direct) != 0 ? 1 : 0;
-
-    /// <summary>What a read did not transfer is as the caller left it, or zeros; never what happened to lie on the device.</summary>
-    private static string? JudgeRest(IoSegment buffer, Operation operation, long bytes, IoFault fault)
-    {
-        Span<byte> rest = buffer.Bytes[..operation.Length][(int)Math.Min(bytes, operation.Length)..];
-        int other = fault == IoFault.None ? rest.IndexOfAnyExcept(BufferPool.Canary, (byte)0) : -1;
-        return other < 0 ? null : $"beyond the {bytes} bytes that were read, the caller's memory holds {Tag.Describe(rest[other..])}";
-    }
 
     private static ulong Sample(IoSegment buffer, long bytes)
     {

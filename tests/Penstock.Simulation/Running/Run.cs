@@ -2,7 +2,6 @@ using System.Globalization;
 using Penstock.Execution;
 using Penstock.Ext4.Checking;
 using Penstock.Files;
-using Penstock.Mapping;
 using Penstock.Simulation.Devices;
 using Penstock.Simulation.Execution;
 using Penstock.Simulation.Judging;
@@ -61,19 +60,15 @@ internal sealed class Run
             clients.Add(_performer.RunClientAsync([.. group]));
         }
 
-        if (_world.Plan.LosesPower)
-        {
-            _world.DurableLeft = new Chance(Chance.Mix(_order, 5)).Between(1, 8);
-        }
-
-        if (!_world.Scheduler.RunUntil(() => _world.Violation is not null || _world.LostPowerAt is not null || clients.TrueForAll(static c => c.IsCompleted), MostSteps))
+        PlanPowerLoss();
+        if (!_world.Scheduler.RunUntil(() => _world.Violation is not null || _world.HasLostPower || clients.TrueForAll(static c => c.IsCompleted), MostSteps))
         {
             _world.Violate($"nothing goes on any more, but these have not ended: {string.Join("; ", _performer.InFlight)}");
         }
 
-        if (_world is { Violation: null, LostPowerAt: { } file })
+        if (_world.Violation is null && (_world.HasLostPower || _world.PowerGoesAt > 0))
         {
-            PowerLoss.Judge(_world, file, new Chance(Chance.Mix(_order, 6)));
+            PowerLoss.Judge(_world, new Chance(Chance.Mix(_order, 6)));
             return;
         }
 
@@ -92,6 +87,19 @@ internal sealed class Run
                 Complete(CheckAsync(), "checking the volume");
                 Complete(ReopenAsync(sizes), "opening the volume again");
             }
+        }
+    }
+
+    private void PlanPowerLoss()
+    {
+        var chance = new Chance(Chance.Mix(_order, 5));
+        if (_world.Plan.MostStepsToPowerLoss is > 0 and var most)
+        {
+            _world.PowerGoesAt = _world.Scheduler.Steps + 1 + chance.Next(most);
+        }
+        else if (_world.Plan.LosesPower)
+        {
+            _world.DurableLeft = chance.Between(1, 8);
         }
     }
 
@@ -130,7 +138,11 @@ internal sealed class Run
                 _world.Violate(problem);
             }
 
-            await JudgeBlocksBeyondAsync(file);
+            if (_world is { Violation: null, FileSystem.IsReadOnly: false } && !_world.Plan.Preallocates(file.Number) && !file.Inode.HasInlineData
+                && await BlocksBeyond.FindAsync(file.Number, file.Inode) is { } beyond)
+            {
+                _world.Violate(beyond);
+            }
         }
     }
 
@@ -144,32 +156,6 @@ internal sealed class Run
         for (long at = 0; at <= file.Inode.Size && _world.Violation is null; at += ReadLength)
         {
             await DoAsync(new Operation { Kind = OperationKind.Read, File = file.Number, Offset = at, Length = ReadLength, Options = options });
-        }
-    }
-
-    /// <summary>Rule 2.12: where nobody preallocated, no block lies beyond the size.</summary>
-    private async Task JudgeBlocksBeyondAsync(SimulatedFile file)
-    {
-        bool isPreallocated = _world.Plan.Operations.Any(static o => o.Kind is OperationKind.AllocateKeepingSize or OperationKind.ZeroKeepingSize)
-            || (_world.Plan.Ballast > 0 && file.Number == _world.Files.Length - 1);
-        if (isPreallocated || file.Inode.HasInlineData || _world.FileSystem.IsReadOnly || _world.Violation is not null)
-        {
-            return;
-        }
-
-        BlockMapper mapper = file.Inode.Mapper!;
-        var first = new FileBlock((ulong)((file.Inode.Size + mapper.BlockSize - 1) / mapper.BlockSize));
-        const ulong Ahead = 1024;
-        for (FileBlock next = first; next < first + Ahead;)
-        {
-            BlockRun run = await mapper.MapAsync(next, first + Ahead - next);
-            if (run.State != MapState.Hole)
-            {
-                _world.Violate($"file {file.Number} has {file.Inode.Size} bytes, but block {run.First} beyond them is {run.State}");
-                return;
-            }
-
-            next = run.End;
         }
     }
 

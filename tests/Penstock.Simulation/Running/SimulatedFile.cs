@@ -8,11 +8,11 @@ internal sealed class SimulatedFile
 {
     public const int HandleCount = 2;
 
-    public SimulatedFile(int number, Inode inode)
+    public SimulatedFile(int number, Inode inode, bool mayLosePower)
     {
         Number = number;
         Inode = inode;
-        Judge = new FileJudge(number, () => Inode.Size);
+        Judge = new FileJudge(number, () => Inode.Size, mayLosePower);
         Reopen(inode);
     }
 

@@ -35,7 +35,7 @@ internal sealed class World
         Device.HoldRule = request => _held.Contains(request.Segments.IsEmpty ? 0 : request.Segments[0].Address & ~(nint)(BufferPool.Length - 1));
         if (plan.LosesPower)
         {
-            Device.Stable = new StableMemory(Device.Content, plan.Shape.BlockSize);
+            Device.Stable = new StableMemory(Device.Content, plan.Shape.HasJournal ? SimulationDevice.Sector : plan.Shape.BlockSize);
         }
 
         Device.Submitting = JudgeSubmission;
@@ -83,7 +83,7 @@ internal sealed class World
         });
         for (int i = 0; i < Files.Length; i++)
         {
-            Files[i] = new SimulatedFile(i, await FileSystem.Inodes.GetAsync(Image.Files[i]));
+            Files[i] = new SimulatedFile(i, await FileSystem.Inodes.GetAsync(Image.Files[i]), Plan.MostStepsToPowerLoss > 0);
         }
 
         if (Plan.Ballast > 0)
@@ -119,6 +119,11 @@ internal sealed class World
     /// <summary>The file of the acknowledgement at which the power went.</summary>
     public int? LostPowerAt { get; private set; }
 
+    /// <summary>The step at which the power goes, wherever the clients are; 0: it does not.</summary>
+    public long PowerGoesAt { get; set; }
+
+    public bool HasLostPower => LostPowerAt is not null || (PowerGoesAt > 0 && Scheduler.Steps >= PowerGoesAt);
+
     /// <summary>Something of a file was acknowledged as durable.</summary>
     public void NoteDurable(int file)
     {
@@ -150,7 +155,7 @@ internal sealed class World
     /// <summary>Nothing fails any more; everything must come to an end.</summary>
     public void Heal()
     {
-        Device.Profile = Plan.Device with { ReadFaults = 0, WriteFaults = 0, FlushFaults = 0, MetadataFaults = 0 };
+        Device.Profile = Plan.Device with { ReadFaults = 0, WriteFaults = 0, FlushFaults = 0, MetadataFaults = 0, MetadataReadFaults = 0 };
         Device.HoldRule = null;
     }
 
@@ -217,7 +222,8 @@ internal sealed class World
             SubmittingDirectWrite?.Invoke(request.Segments[0].Address);
         }
 
-        if (Device.Stable is not { } stable)
+        // A journal has its own way to say so, and bitmaps that are in the log: the crash test looks at both.
+        if (Device.Stable is not { } stable || Plan.Shape.HasJournal)
         {
             return;
         }

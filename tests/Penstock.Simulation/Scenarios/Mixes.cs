@@ -13,7 +13,19 @@ internal static class Mixes
         new("mix", "everything at once on a few files, nothing fails", chance => Draw(chance, new Weights(), VolumeShape.All)),
         new("mix-extents", "as mix, with collapse and insert", chance => Draw(chance, new Weights { Shifts = 4 }, VolumeShape.Extents)),
         new("mix-faults", "everything at once, and the device fails now and then", DrawFaults),
+        new("mix-journal", "everything at once on a journal: commits, checkpoints, a log that goes round", DrawJournal),
+        new("mix-journal-faults", "as mix-journal, and the device fails now and then", DrawJournalFaults),
+        new("mix-inline", "everything at once on files that lie in their inodes, and outgrow them now and then", DrawInline),
+        new("mix-metadata-faults", "as mix-journal, and reads of metadata fail now and then, of which little is kept in memory", DrawMetadataFaults),
+        new("power-loss-mix", "the power goes at any moment of a mix, the journal is recovered, every file judged", DrawPowerLoss),
     ];
+
+    /// <summary>A crowd, for real threads: more clients with more to do.</summary>
+    public static Plan DrawCrowd(Chance chance)
+    {
+        IReadOnlyList<VolumeShape> shapes = chance.OneIn(2) ? VolumeShape.All : VolumeShape.WithJournal;
+        return Draw(chance, new Weights { Syncs = 4 }, shapes, clients: chance.Between(3, 8), each: chance.Between(40, 160));
+    }
 
     /// <summary>The part of a plan that every scenario draws alike.</summary>
     public static Plan Basis(Chance chance, IReadOnlyList<VolumeShape> shapes) => new()
@@ -27,27 +39,43 @@ internal static class Mixes
         Device = DeviceProfile.Draw(chance),
     };
 
-    private static Plan DrawFaults(Chance chance)
+    private static Plan DrawFaults(Chance chance) => WithFaults(chance, Draw(chance, new Weights { Syncs = 3 }, VolumeShape.All));
+
+    private static Plan WithFaults(Chance chance, Plan plan) => plan with
     {
-        Plan plan = Draw(chance, new Weights { Syncs = 3 }, VolumeShape.All);
-        return plan with
+        Device = plan.Device with
         {
-            Device = plan.Device with
-            {
-                ReadFaults = chance.Of(0, 20, 100),
-                WriteFaults = chance.Of(20, 100, 300),
-                IsHostFull = chance.OneIn(3),
-            },
-        };
+            ReadFaults = chance.Of(0, 20, 100),
+            WriteFaults = chance.Of(20, 100, 300),
+            IsHostFull = chance.OneIn(3),
+        },
+    };
+
+    /// <summary>Without copies: whose write-back failed is told by whose bytes it carried.</summary>
+    private static Plan DrawJournalFaults(Chance chance) =>
+        WithFaults(chance, Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 9 }, VolumeShape.WithJournal));
+
+    private static Plan DrawJournal(Chance chance) => Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 9, Copies = 4 }, VolumeShape.WithJournal);
+
+    private static Plan DrawInline(Chance chance) =>
+        Draw(chance, new Weights { Cuts = 9, Ranges = 9, Syncs = 6 }, VolumeShape.WithInlineData, span: chance.Of(100, 200, 600, 8192));
+
+    private static Plan DrawMetadataFaults(Chance chance)
+    {
+        Plan plan = Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 5 }, chance.OneIn(2) ? VolumeShape.WithJournal : VolumeShape.All);
+        return plan with { MetadataBytes = 64 * 1024, Device = plan.Device with { MetadataReadFaults = chance.Of(5, 20, 80) } };
     }
 
-    private static Plan Draw(Chance chance, Weights weights, IReadOnlyList<VolumeShape> shapes)
+    private static Plan DrawPowerLoss(Chance chance) =>
+        DrawJournal(chance) with { LosesPower = true, MostStepsToPowerLoss = chance.Of(400, 3000, 12_000) };
+
+    private static Plan Draw(Chance chance, Weights weights, IReadOnlyList<VolumeShape> shapes, int clients = 0, int each = 0, int span = 0)
     {
         Plan plan = Basis(chance, shapes);
-        int clients = chance.Between(2, 5);
+        clients = clients > 0 ? clients : chance.Between(2, 5);
         int files = chance.Between(1, 3);
-        int span = chance.Of(8, 16, 64, 64, 192) * 1024;
-        int each = chance.Between(12, 40);
+        span = span > 0 ? span : chance.Of(8, 16, 64, 64, 192) * 1024;
+        each = each > 0 ? each : chance.Between(12, 40);
         var operations = new List<Operation>();
         for (int i = 0; i < clients * each; i++)
         {
@@ -97,6 +125,11 @@ internal static class Mixes
             return basis with { Kind = chance.Of(OperationKind.DropCache, OperationKind.KickWriteback, OperationKind.SetOptions), Options = chance.Of(IoOptions.None, IoOptions.Direct) };
         }
 
+        if ((draw -= weights.Copies) < 0)
+        {
+            return Copy(chance, basis with { Kind = OperationKind.Copy }, span);
+        }
+
         int block = shape.BlockSize;
         return basis with
         {
@@ -144,6 +177,18 @@ internal static class Mixes
         ? operation with { Offset = Sectors(chance, span), Length = chance.Between(1, 40) * Sector }
         : operation with { Offset = chance.Next(span), Length = chance.Between(1, 20000) };
 
+    /// <summary>To another file, or to another half of the same.</summary>
+    private static Operation Copy(Chance chance, Operation operation, int span)
+    {
+        operation = operation with
+        {
+            Offset = chance.Next(span), Length = chance.Between(1, Math.Min(span, 40_000)), ToFile = chance.Next(VolumeImage.FileCount), ToOffset = chance.Next(span),
+        };
+        return operation.ToFile == operation.File && Math.Abs(operation.Offset - operation.ToOffset) < operation.Length
+            ? operation with { ToOffset = operation.Offset + operation.Length }
+            : operation;
+    }
+
     private static int Sectors(Chance chance, int span) => chance.Next(span / Sector) * Sector;
 
     /// <summary>How often each sort of operation comes.</summary>
@@ -163,6 +208,8 @@ internal static class Mixes
 
         public int Shifts { get; init; }
 
-        public int Total => Reads + Writes + Cuts + Ranges + Syncs + Caches + Shifts;
+        public int Copies { get; init; }
+
+        public int Total => Reads + Writes + Cuts + Ranges + Syncs + Caches + Shifts + Copies;
     }
 }

@@ -537,7 +537,7 @@ internal static class NamedScenarios
         {
             LosesPower = true,
             DiscardsFreed = chance.OneIn(2),
-            Device = script.Plan.Device with { FlushFaults = chance.Of(0, 0, 60), TracksStability = true },
+            Device = script.Plan.Device with { FlushFaults = chance.Of(0, 0, 60) },
         };
         const int Size = 48 * 1024;
         for (int i = 0; i < 36; i++)

@@ -32,6 +32,9 @@ internal enum OperationKind : byte
 
     /// <summary>Writes back everything that is dirty, and waits: syncfs.</summary>
     SyncVolume,
+
+    /// <summary>Copies a range to <see cref="Operation.ToFile"/>, without the user's memory.</summary>
+    Copy,
 }
 
 /// <summary>
@@ -56,6 +59,12 @@ internal sealed record Operation
     public long Offset { get; init; }
 
     public int Length { get; init; }
+
+    /// <summary>The file that a range is copied to, and where.</summary>
+    public int ToFile { get; init; }
+
+    /// <inheritdoc cref="ToFile"/>
+    public long ToOffset { get; init; }
 
     public IoOptions Options { get; init; }
 
@@ -104,6 +113,8 @@ internal sealed record Operation
             OperationKind.Sync or OperationKind.SyncData or OperationKind.DropCache =>
                 string.Create(CultureInfo.InvariantCulture, $"{Kind} [file {File}, handle {Handle}]"),
             OperationKind.SetOptions => string.Create(CultureInfo.InvariantCulture, $"options of file {File} := {Options}"),
+            OperationKind.Copy =>
+                string.Create(CultureInfo.InvariantCulture, $"copy [file {File}, {Offset}+{Length} to file {ToFile}, {ToOffset}]"),
             OperationKind.KickWriteback or OperationKind.SyncVolume => Kind.ToString(),
             _ => string.Create(CultureInfo.InvariantCulture, $"{Kind} [file {File}, {Offset}+{Length}]"),
         });

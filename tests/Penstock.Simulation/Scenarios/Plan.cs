@@ -28,4 +28,11 @@ internal sealed record Plan
 
     /// <summary>Whether the power goes at some step, and what was acknowledged as durable must be there.</summary>
     public bool LosesPower { get; init; }
+
+    /// <summary>The power goes at any step up to this one, or when the clients are done, and a journal recovers all files; 0: only as something is acknowledged.</summary>
+    public int MostStepsToPowerLoss { get; init; }
+
+    /// <summary>Whether blocks beyond the end of a file are what somebody asked for.</summary>
+    public bool Preallocates(int file) => (Ballast > 0 && file == VolumeImage.FileCount - 1)
+        || Operations.Any(static o => o.Kind is OperationKind.AllocateKeepingSize or OperationKind.ZeroKeepingSize);
 }

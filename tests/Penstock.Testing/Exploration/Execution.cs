@@ -140,6 +140,19 @@ internal sealed class Execution
         PassOn(here);
     }
 
+    /// <summary>Does something as whoever owns the part under test would: under a latch of his.</summary>
+    public void UnderLatch(object target, Action what)
+    {
+        Strand here = t_strand!;
+        Latch latch = LatchOf(target);
+        WaitUntil(() => latch.Owner is null);
+        (latch.Owner, latch.Depth) = (here, 1);
+        here.Latches++;
+        what();
+        here.Latches--;
+        (latch.Owner, latch.Depth) = (null, 0);
+    }
+
     /// <summary>Goes on when it is so.</summary>
     public void WaitUntil(Func<bool> isSo, int site = -1)
     {

@@ -116,4 +116,48 @@ internal static partial class Scenarios
         });
         e.AtEnd(() => e.Require(arrivals.IsEmpty && taken == 4, $"{taken} of 4 arrived"));
     }
+
+    private static void SleeperIsWoken(Execution e)
+    {
+        var arrivals = new ArrivalStack();
+        var queue = new RequestQueue();
+        var sleep = new SleepFlag();
+        int sleeps = 0;
+        int signals = 0;
+        int waits = 0;
+        int taken = 0;
+        for (int i = 0; i < 2; i++)
+        {
+            e.Start($"submitter {i}", () =>
+            {
+                arrivals.Push(DeviceRequest.Rent(DeviceOperation.Read, 0));
+                if (sleep.MustWake())
+                {
+                    signals++;
+                }
+            });
+        }
+
+        e.Start("reaper", () =>
+        {
+            while (taken < 2)
+            {
+                sleeps++;
+                sleep.Say();
+                if (arrivals.IsEmpty)
+                {
+                    // In the kernel: what ends it is a signal, and only that.
+                    e.WaitUntil(() => signals > waits);
+                    waits++;
+                }
+
+                sleep.TakeBack();
+                for (arrivals.MoveTo(queue); queue.Peek() is not null; queue.Dequeue())
+                {
+                    taken++;
+                }
+            }
+        });
+        e.AtEnd(() => e.Require(signals <= sleeps, $"{signals} signals for {sleeps} sleeps"));
+    }
 }

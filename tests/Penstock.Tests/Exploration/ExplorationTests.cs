@@ -18,6 +18,8 @@ public sealed class ExplorationTests
         ["PooledCompletion.TakeResult: _scheduler is not stored"] = "lets go of an object",
         ["PooledCompletion.Resume: _result is not stored"] = "the same",
         ["CommitQueue.Rest: _idle is not stored"] = "lets go of an object; who waits for idleness closes, and nothing begins after that",
+        ["DirectIoRequest.Return: _device is not stored"] = "lets go of an object",
+        ["DirectIoRequest.Return: _memory is not stored"] = "the same",
         ["PageWindow.LetGo: _owner is not stored"] = "lets go of an object; no address is there without an owner",
         ["RowWatch.Run: _isAwake is not stored"] = "a wake-up more than need be",
         ["RowWatch.Wake: _isAwake is not stored"] = "the watch sees the row that runs in any case",

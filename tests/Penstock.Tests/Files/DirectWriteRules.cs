@@ -258,6 +258,17 @@ public sealed class DirectWriteRules
     });
 
     [Fact]
+    public void A_direct_write_inside_a_size_that_waits_for_its_writeback_stores_the_size_that_its_blocks_need()
+    {
+        var world = new World();
+        OpenFile file = world.Create();
+        world.WriteBuffered(file, 1, 40 * World.Block, World.Block);
+        Assert.Equal(0, file.Inode.StoredSize);
+        world.Write(file, 2, 20 * World.Block, World.Block);
+        Assert.Equal(21 * World.Block, file.Inode.StoredSize);
+    }
+
+    [Fact]
     public void Rule_2_4_appends_that_go_on_buffered_do_not_overlap() => World.Matters(Rule.FallbackFindsEndAnew, world =>
     {
         OpenFile file = world.Create();

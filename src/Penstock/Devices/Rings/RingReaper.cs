@@ -10,8 +10,8 @@ namespace Penstock.Devices.Rings;
 /// inline. It sleeps only inside the kernel.
 /// </summary>
 /// <remarks>
-/// <para>Waking: a submitter pushes, then looks whether the reaper sleeps; the reaper says that it sleeps, then looks for arrivals. Both
-/// orders are full fences, so one of the two sees the other, and only a sleeper costs its waker a system call.</para>
+/// <para>Waking: a submitter pushes, then looks whether the reaper sleeps; the reaper says that it sleeps, then looks for arrivals
+/// (<see cref="SleepFlag"/>). Only a sleeper costs its waker a system call.</para>
 /// <para>Flushes: one fdatasync at a time. The host reports a lost write to one of two concurrent calls only, and the
 /// other would be a false success; so those that arrive meanwhile share the next one. A device with several rings sends them all to one.</para>
 /// <para>With a <see cref="SharedDuty"/> the thread runs users' continuations between its rounds, having laid the duty down; what they submit it
@@ -49,7 +49,7 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
     private readonly ulong* _wakeCount = (ulong*)NativeMemory.AllocZeroed(sizeof(ulong));
     private bool _isFlushInFlight;
     private bool _isWakeArmed;
-    private int _isAsleep;
+    private readonly SleepFlag _sleep = new();
     private volatile bool _isStopping;
 
     /// <summary>A loop with a thread of its own; <paramref name="ended"/> is the last thing it does.</summary>
@@ -107,8 +107,7 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
     /// <summary>Any thread, after it has left something to do: the loop looks, or is about to.</summary>
     public void Wake()
     {
-        Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _isAsleep) != 0 && Interlocked.Exchange(ref _isAsleep, 0) != 0)
+        if (_sleep.MustWake())
         {
             Signal();
         }
@@ -300,7 +299,7 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
             return;
         }
 
-        Interlocked.Exchange(ref _isAsleep, 1);
+        _sleep.Say();
         if (_arrivals.IsEmpty && (!_isStopping || _slots.UsedCount > 0) && _seat is not { IsReady: true })
         {
             Judge(_ring.SubmitAndWait(1));
@@ -310,7 +309,7 @@ internal sealed unsafe class RingReaper : IRingHost, IDisposable
             SubmitPrepared();
         }
 
-        Volatile.Write(ref _isAsleep, 0);
+        _sleep.TakeBack();
     }
 
     private void SubmitPrepared() => Judge(_ring.SubmitAndWait(0));

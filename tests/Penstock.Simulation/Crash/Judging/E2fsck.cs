@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using Penstock.Simulation.Devices;
+using Penstock.Simulation.Judging;
 
 namespace Penstock.Simulation.Crash.Judging;
 
@@ -8,8 +8,6 @@ internal sealed class E2fsck : IDisposable
 {
     /// <summary>Nothing found, or all of it repaired.</summary>
     public const int Repaired = 1;
-
-    private static readonly string[] s_places = ["/usr/sbin/e2fsck", "/sbin/e2fsck", "/usr/bin/e2fsck"];
 
     private readonly string _program;
     private readonly string _path;
@@ -22,7 +20,7 @@ internal sealed class E2fsck : IDisposable
     }
 
     /// <summary>Null where it is not installed.</summary>
-    public static E2fsck? TryFind() => Array.Find(s_places, File.Exists) is { } program ? new E2fsck(program) : null;
+    public static E2fsck? TryFind() => E2fsckProgram.Path is { } program ? new E2fsck(program) : null;
 
     /// <summary>Puts a volume into the file.</summary>
     public void Load(ChunkMemory content, long length) => StateFile.Write(_path, content, length);
@@ -31,15 +29,7 @@ internal sealed class E2fsck : IDisposable
     public void Store(ChunkMemory content, long length) => StateFile.Read(_path, content, length);
 
     /// <summary>Runs it on the file.</summary>
-    public (int ExitCode, string Output) Run(string options)
-    {
-        var start = new ProcessStartInfo(_program, [options, _path]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process process = Process.Start(start)!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output + errors.GetAwaiter().GetResult());
-    }
+    public (int ExitCode, string Output) Run(string options) => E2fsckProgram.Run(_program, options, _path);
 
     public void Dispose() => File.Delete(_path);
 }
