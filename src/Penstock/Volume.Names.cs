@@ -112,12 +112,12 @@ public sealed partial class Volume
 
     /// <summary>The value of an extended attribute, or null.</summary>
     public ValueTask<byte[]?> GetAttributeAsync(string path, string name, bool followLink = true) =>
-        WithAsync(path, followLink, FileName.From(name), static (inode, n) => inode.GetAttributeAsync(n));
+        WithAsync(path, followLink, FileName.From(name), static (inode, n) => AttributeReads.GetAsync(inode, n));
 
     /// <summary>The names of a file's extended attributes, with their prefixes.</summary>
     public ValueTask<IReadOnlyList<string>> ListAttributesAsync(string path, bool followLink = true) =>
         WithAsync<int, IReadOnlyList<string>>(path, followLink, 0, static async (inode, _) =>
-            [.. (await inode.ListAttributesAsync().ConfigureAwait(false)).Select(n => n.ToString())]);
+            [.. (await AttributeReads.ListAsync(inode).ConfigureAwait(false)).Select(n => n.ToString())]);
 
     /// <inheritdoc cref="SetAttributeAsync(string, string, ReadOnlyMemory{byte}?, bool)"/>
     /// <remarks>An array that is null would turn into memory that is empty: here it is null, and removes the attribute.</remarks>

@@ -108,6 +108,7 @@ public sealed partial class Volume : IAsyncDisposable
             MountedOn = options.MountedOn,
             JournalDevice = journalDevice,
             UsesJournal = options.UsesJournal,
+            DataMode = options.DataMode,
         };
         return await Ext4FileSystem.OpenAsync(device, pages, ext4).ConfigureAwait(false);
     }

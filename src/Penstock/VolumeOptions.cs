@@ -27,6 +27,12 @@ public sealed record VolumeOptions
     /// </summary>
     public string? JournalDevice { get; init; }
 
+    /// <summary>
+    /// What the journal does for the data of files; null for what the volume's superblock says, ordered if it says nothing. Refused with InvalidArgument for a volume without a
+    /// journal that is opened for writing.
+    /// </summary>
+    public DataMode? DataMode { get; init; }
+
     /// <summary>Where the volume is being mounted, to be recorded on it as the kernel does; null records nothing.</summary>
     internal string? MountedOn { get; init; }
 

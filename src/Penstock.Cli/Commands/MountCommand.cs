@@ -19,6 +19,7 @@ internal sealed class MountCommand : Command
     private readonly Option<bool> _foreground = new("--foreground", "-f") { Description = "Stay in the foreground until it is unmounted." };
     private readonly Option<bool> _allowOther = new("--allow-other") { Description = "Let other users in; always so for root." };
     private readonly Option<bool> _writeback = new("--writeback-cache") { Description = "Let the kernel collect small writes. See docs/MOUNT.md." };
+    private readonly Option<string> _data = new("--data") { Description = "What the journal does for data: ordered, writeback or journal; else as the volume says.", HelpName = "MODE" };
     private readonly Option<string> _readyPipe = new(BackgroundStart.PipeOption) { Hidden = true };
 
     public MountCommand(Terminal terminal)
@@ -32,6 +33,7 @@ internal sealed class MountCommand : Command
         Options.Add(_foreground);
         Options.Add(_allowOther);
         Options.Add(_writeback);
+        Options.Add(_data);
         Options.Add(_readyPipe);
         SetAction(RunAsync);
     }
@@ -47,6 +49,7 @@ internal sealed class MountCommand : Command
             throw new UsageException("--create and --read-only exclude each other");
         }
 
+        _ = DataModeOf(parsed);
         if (parsed.GetValue(_readyPipe) is { } pipe)
         {
             return await ServeInBackgroundAsync(parsed, volume, directory, pipe, cancellationToken);
@@ -112,9 +115,8 @@ internal sealed class MountCommand : Command
 
     private Task<MountService> StartAsync(ParseResult parsed, string volume, string directory) => MountService.StartAsync(
         volume,
-        _terminal.JournalDevice,
+        new VolumeOptions { IsReadOnly = parsed.GetValue(_readOnly), MountedOn = directory, JournalDevice = _terminal.JournalDevice, DataMode = DataModeOf(parsed) },
         directory,
-        parsed.GetValue(_readOnly),
         new MountOptions
         {
             IsReadOnly = parsed.GetValue(_readOnly),
@@ -122,6 +124,15 @@ internal sealed class MountCommand : Command
             UsesWritebackCache = parsed.GetValue(_writeback),
             OnDefect = defect => _terminal.Error.WriteLine($"penstock mount: a defect, please report it: {defect}"),
         });
+
+    private DataMode? DataModeOf(ParseResult parsed) => parsed.GetValue(_data) switch
+    {
+        null => null,
+        "ordered" => DataMode.Ordered,
+        "writeback" => DataMode.Writeback,
+        "journal" => DataMode.Journal,
+        { } other => throw new UsageException($"--data {other}: there are ordered, writeback and journal"),
+    };
 
     /// <summary>What whoever mounts should know: what was in the journal, and why a mount that was to be written to can only be read.</summary>
     private string DescribeLimit(ParseResult parsed, MountService service)
@@ -149,6 +160,11 @@ internal sealed class MountCommand : Command
             {
                 arguments.Add(option.Name);
             }
+        }
+
+        if (parsed.GetValue(_data) is { } mode)
+        {
+            arguments.AddRange(["--data", mode]);
         }
 
         arguments.AddRange(_terminal.JournalDevice is { } journal ? ["--journal", journal, "--", volume, directory] : ["--", volume, directory]);

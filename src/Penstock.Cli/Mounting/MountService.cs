@@ -33,9 +33,9 @@ internal sealed class MountService
     public string? RecoveryDescription => _volume.RecoveryDescription;
 
     /// <summary>Opens and mounts; returns when the mount answers and its end can be asked for.</summary>
-    public static async Task<MountService> StartAsync(string name, string? journalDevice, string directory, bool isReadOnly, MountOptions options)
+    public static async Task<MountService> StartAsync(string name, VolumeOptions how, string directory, MountOptions options)
     {
-        Volume volume = await OpenAsync(name, new VolumeOptions { IsReadOnly = isReadOnly, MountedOn = directory, JournalDevice = journalDevice });
+        Volume volume = await OpenAsync(name, how);
         try
         {
             Mount mount = await Mount.StartAsync(volume, directory, options);

@@ -7,23 +7,23 @@ namespace Penstock.Fuse.Mounting;
 /// <content>Extended attributes. The kernel has judged who may use which prefix, except in lists.</content>
 internal sealed partial class VolumeHandler
 {
-    public override async ValueTask<Errno> GetXAttrAsync(FuseRequest request)
+    /// <summary>The kernel asks for file capabilities before the first write to a file and before each change of owner: as a rule there is nothing to look for.</summary>
+    public override ValueTask<Errno> GetXAttrAsync(FuseRequest request)
     {
-        uint room = request.Arguments<FuseGetXAttrIn>().Size;
         if (JudgeName(request.Name) is { IsNone: false } error)
         {
-            return error;
+            return new(error);
         }
 
-        byte[]? value = await NodeOf(request).GetAttributeAsync(NameOf(request)).ConfigureAwait(false);
-        return value is null ? Errno.ENODATA : ReplyValue(request, value, room);
+        Inode inode = NodeOf(request);
+        return AttributeReads.HasNone(inode) ? new(Errno.ENODATA) : ReplyAttributeAsync(request, inode);
     }
 
     public override async ValueTask<Errno> ListXAttrAsync(FuseRequest request)
     {
         uint room = request.Arguments<FuseGetXAttrIn>().Size;
         bool isRoot = request.Header.Uid == 0;
-        IReadOnlyList<FileName> names = await NodeOf(request).ListAttributesAsync().ConfigureAwait(false);
+        IReadOnlyList<FileName> names = await AttributeReads.ListAsync(NodeOf(request)).ConfigureAwait(false);
         var list = new List<byte>();
         foreach (FileName name in names)
         {
@@ -51,7 +51,7 @@ internal sealed partial class VolumeHandler
         {
             // Both at once can only fail; how depends on what is there.
             FuseSetXAttrIn.Create | FuseSetXAttrIn.Replace =>
-                await NodeOf(request).GetAttributeAsync(NameOf(request)).ConfigureAwait(false) is null
+                await AttributeReads.GetAsync(NodeOf(request), NameOf(request)).ConfigureAwait(false) is null
                     ? AttributeCondition.MustExist : AttributeCondition.MustNotExist,
             FuseSetXAttrIn.Create => AttributeCondition.MustNotExist,
             FuseSetXAttrIn.Replace => AttributeCondition.MustExist,
@@ -71,6 +71,12 @@ internal sealed partial class VolumeHandler
         AttributeCondition condition = isAcl ? AttributeCondition.None : AttributeCondition.MustExist;
         await AttributeChanges.SetAttributeAsync(NodeOf(request), NameOf(request), null, condition).ConfigureAwait(false);
         return Errno.None;
+    }
+
+    private async ValueTask<Errno> ReplyAttributeAsync(FuseRequest request, Inode inode)
+    {
+        byte[]? value = await AttributeReads.GetAsync(inode, NameOf(request)).ConfigureAwait(false);
+        return value is null ? Errno.ENODATA : ReplyValue(request, value, request.Arguments<FuseGetXAttrIn>().Size);
     }
 
     /// <summary>The prefixes that Linux knows here, and something behind them.</summary>

@@ -7,20 +7,27 @@ namespace Penstock.Fuse.Mounting;
 /// <content>Names: look-up, making, linking, removing, renaming, symbolic links.</content>
 internal sealed partial class VolumeHandler
 {
-    public override async ValueTask<Errno> LookupAsync(FuseRequest request)
+    public override ValueTask<Errno> LookupAsync(FuseRequest request)
     {
         if (request.Name.SequenceEqual("."u8))
         {
-            return await LookupByNodeAsync(request).ConfigureAwait(false);
+            return LookupByNodeAsync(request);
         }
 
-        Inode? inode = await _names.TryLookupAsync(NodeOf(request), NameOf(request)).ConfigureAwait(false);
-        if (inode is not null)
-        {
-            return await ReplyEntryAsync(request, inode).ConfigureAwait(false);
-        }
+        Inode directory = NodeOf(request);
+        return !_names.TryLookup(directory, request.Name, out Inode? inode) ? LookupWaitingAsync(request, directory)
+            : inode is not null ? ReplyEntryAsync(request, inode)
+            : new(ReplyAbsent(request));
+    }
 
-        // Node 0: the kernel may remember that the name does not exist, until it is made through the mount.
+    private async ValueTask<Errno> LookupWaitingAsync(FuseRequest request, Inode directory) =>
+        await _names.TryLookupAsync(directory, NameOf(request)).ConfigureAwait(false) is { } inode
+            ? await ReplyEntryAsync(request, inode).ConfigureAwait(false)
+            : ReplyAbsent(request);
+
+    /// <summary>Node 0: the kernel may remember that the name does not exist, until it is made through the mount.</summary>
+    private Errno ReplyAbsent(FuseRequest request)
+    {
         (ulong seconds, uint nanoseconds) = Lifetime(_options.NameLifetime);
         return request.Reply(new FuseEntryOut { EntryValid = seconds, EntryValidNanoseconds = nanoseconds });
     }

@@ -150,20 +150,20 @@ internal sealed partial class VolumeHandler : FuseHandler
     }
 
     /// <summary>Replies with an entry, and hands the caller's reference over to the table of nodes.</summary>
-    private async ValueTask<Errno> ReplyEntryAsync(FuseRequest request, Inode inode)
+    private ValueTask<Errno> ReplyEntryAsync(FuseRequest request, Inode inode)
     {
         request.Reply(EntryOf(inode));
-        await AddLookupAsync(inode).ConfigureAwait(false);
-        return Errno.None;
-    }
+        ValueTask added = AddLookupAsync(inode);
+        return added.IsCompletedSuccessfully ? new(Errno.None) : AwaitAsync(added);
 
-    private async ValueTask AddLookupAsync(Inode inode)
-    {
-        if (_nodes.AddLookup(inode))
+        static async ValueTask<Errno> AwaitAsync(ValueTask added)
         {
-            await _fileSystem.Inodes.ReleaseAsync(inode).ConfigureAwait(false);
+            await added.ConfigureAwait(false);
+            return Errno.None;
         }
     }
+
+    private ValueTask AddLookupAsync(Inode inode) => _nodes.AddLookup(inode) ? _fileSystem.Inodes.ReleaseAsync(inode) : default;
 
     private FuseEntryOut EntryOf(Inode inode)
     {

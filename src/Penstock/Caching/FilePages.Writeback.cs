@@ -16,6 +16,15 @@ internal sealed partial class FilePages
     public ValueTask<IoFault> WriteBackAsync(long offset, long length) =>
         (IsDirty || Scheduler.IsBroken(Rule.CleanFileNeedsNoWait)) && length > 0 ? WriteBackPagesAsync(offset, length) : new ValueTask<IoFault>(Errors.TakePending());
 
+    /// <summary>
+    /// Puts what is dirty of a range into the journal's log (<see cref="IPagedFile.JournalsData"/>). What cannot be put there stays dirty, and is told to whoever syncs.
+    /// </summary>
+    public ValueTask<IoFault> LogAsync(long offset, long length)
+    {
+        (long first, long last) = PagesOf(offset, length);
+        return StartWritebackAsync(first, last);
+    }
+
     /// <summary>Sends the dirty pages of a range to the device, without waiting for the last of them; the first fault of those that could not be sent.</summary>
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public async ValueTask<IoFault> StartWritebackAsync(long first, long last)

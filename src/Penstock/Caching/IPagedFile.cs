@@ -35,6 +35,9 @@ internal interface IPagedFile
     /// <summary>Whether the content lies in the inode: then page 0 is filled and written with the two members below.</summary>
     bool HasInlineData { get; }
 
+    /// <summary>Whether dirty blocks go to the journal's log (<see cref="Handle.PutData"/>), and clean ones may be in its cache only.</summary>
+    bool JournalsData { get; }
+
     void ReadInline(Span<byte> destination);
 
     ValueTask WriteInlineAsync(ReadOnlyMemory<byte> content);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Penstock.Devices;
 using Penstock.Execution;
+using Penstock.Journal;
 using Penstock.Mapping;
 using Penstock.Memory;
 
@@ -163,7 +164,15 @@ internal sealed class PageFill : IDeviceRequestOwner
             {
                 BlockRun run = await MapAsync(position, end).ConfigureAwait(false);
                 long runEnd = Math.Min(end, (long)run.End.Value * _file.File.BlockSize);
-                Fill(run, position, runEnd);
+                if (run.State == MapState.Mapped && _file.File.JournalsData)
+                {
+                    FillFromLog(run, position, runEnd);
+                }
+                else
+                {
+                    Fill(run, position, runEnd);
+                }
+
                 position = runEnd;
             }
         }
@@ -206,6 +215,34 @@ internal sealed class PageFill : IDeviceRequestOwner
         var first = new FileBlock((ulong)(position / blockSize));
         ulong count = (ulong)((end - position) / blockSize);
         return mapper.TryMap(first, count, out BlockRun run) ? new ValueTask<BlockRun>(run) : mapper.MapAsync(first, count);
+    }
+
+    /// <summary>As <see cref="Fill"/>, but blocks that are not in their places yet come from the journal's cache. Nobody changes them: their pages are locked here.</summary>
+    private void FillFromLog(in BlockRun run, long position, long end)
+    {
+        int blockSize = _file.File.BlockSize;
+        MetadataCache cache = _file.File.Journal.Cache;
+        for (long next = position; next < end; next += blockSize)
+        {
+            long inFill = next - (_first * PageSize);
+            IoSegment piece = _pages[inFill / PageSize].Memory.Slice((int)(inFill % PageSize), blockSize);
+            VolumeBlock block = run.Volume + ((ulong)(next / blockSize) - run.First.Value);
+            if (cache.TryCopyUnplaced(block, piece.Bytes))
+            {
+                FillIfAny(run, position, next);
+                position = next + blockSize;
+            }
+        }
+
+        FillIfAny(run, position, end);
+    }
+
+    private void FillIfAny(in BlockRun run, long position, long end)
+    {
+        if (position < end)
+        {
+            Fill(run, position, end);
+        }
     }
 
     /// <summary>Fills the bytes from <paramref name="position"/> to <paramref name="end"/>, which lie in one run.</summary>

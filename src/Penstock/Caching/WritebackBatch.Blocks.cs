@@ -117,7 +117,7 @@ internal sealed partial class WritebackBatch
 
             ulong wanted = CountConsecutive(first);
             BlockRun run = await FindAsync(first, wanted).ConfigureAwait(false);
-            if (run.State == MapState.Unwritten && _reserved is null)
+            if (run.State == MapState.Unwritten && !_mayConvert)
             {
                 return false;
             }
@@ -138,6 +138,11 @@ internal sealed partial class WritebackBatch
             }
 
             _runs.Add(run);
+            if (_isLogged)
+            {
+                LogRun(run);
+            }
+
             first = run.End;
         }
 
@@ -192,7 +197,7 @@ internal sealed partial class WritebackBatch
     private bool MayAllocate(ulong count) => HasCredits(Mapper.CreditsToAllocate(count));
 
     private bool HasCredits(int credits) =>
-        _handle is not null && (_handle.CreditsLeft >= credits || _handle.TryExtend(credits - _handle.CreditsLeft));
+        _handle is not null && (_handle.CreditsLeft >= credits + _keptCredits || _handle.TryExtend(credits + _keptCredits - _handle.CreditsLeft));
 
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     private async ValueTask<BlockRun> AllocateAsync(BlockRun hole)
@@ -204,8 +209,8 @@ internal sealed partial class WritebackBatch
             count++;
         }
 
-        // Rule 2.17: until the data has landed the blocks read as zeros, whatever happens.
-        bool isUnwritten = Mapper.CanBeUnwritten && !Scheduler.IsBroken(Rule.HoleAllocatedUnwritten);
+        // Rule 2.17: until the data has landed the blocks read as zeros, whatever happens. Data in the log is there with the blocks.
+        bool isUnwritten = Mapper.CanBeUnwritten && !_isLogged && !Scheduler.IsBroken(Rule.HoleAllocatedUnwritten);
         MapState state = isUnwritten ? MapState.Unwritten : MapState.Mapped;
         BlockRun run = await Mapper.AllocateAsync(_handle!, hole.First, count, state, isDelayed).ConfigureAwait(false);
         if (run.Count > count)

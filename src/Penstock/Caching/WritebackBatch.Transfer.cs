@@ -73,7 +73,7 @@ internal sealed partial class WritebackBatch
     {
         using OperationScope? scope = Scheduler.Recorder?.BeginOperation("writeback completion");
         await done.ConfigureAwait(false);
-        _claim?.Release();
+        _claim?.End((IoFault)_fault);
         _claim = null;
         try
         {
@@ -83,7 +83,7 @@ internal sealed partial class WritebackBatch
             }
             else if (_fault == (int)IoFault.None && _reserved is not null && HasUnwritten())
             {
-                await ConvertAsync().ConfigureAwait(false);
+                await ConvertReservedAsync().ConfigureAwait(false);
             }
         }
         catch (FileSystemException e)
@@ -109,34 +109,44 @@ internal sealed partial class WritebackBatch
 
     /// <summary>Rule 2.17: the data is on the device, so the blocks may be read. Waits for no room: the handle was reserved (Rule 2.18).</summary>
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder))]
-    private async ValueTask ConvertAsync()
+    private async ValueTask ConvertReservedAsync()
     {
         Handle handle = _reserved!.Begin();
         _reserved = null;
         try
         {
-            for (int i = 0; i < _runs.Count;)
-            {
-                // Written blocks in between stay as they are, so what is consecutive in the file goes in one piece.
-                FileBlock first = _runs[i].First;
-                FileBlock end = _runs[i].End;
-                while (++i < _runs.Count && _runs[i].First == end)
-                {
-                    end = _runs[i].End;
-                }
-
-                await Mapper.ConvertAsync(handle, first, end - first).ConfigureAwait(false);
-            }
-
-            // With the blocks, since written blocks beyond the stored size are damage.
-            if (_file.AdvanceStoredSize((_first + _count) * _file.PageSize))
-            {
-                await _file.File.StoreAsync(handle).ConfigureAwait(false);
-            }
+            await ConvertAsync(handle).ConfigureAwait(false);
         }
         finally
         {
             handle.Stop();
+        }
+    }
+
+    private async ValueTask ConvertAsync(Handle handle)
+    {
+        for (int i = 0; i < _runs.Count;)
+        {
+            // Written blocks in between stay as they are, so what is consecutive in the file goes in one piece.
+            FileBlock first = _runs[i].First;
+            FileBlock end = _runs[i].End;
+            while (++i < _runs.Count && _runs[i].First == end)
+            {
+                end = _runs[i].End;
+            }
+
+            await Mapper.ConvertAsync(handle, first, end - first).ConfigureAwait(false);
+        }
+
+        await StoreSizeAsync(handle).ConfigureAwait(false);
+    }
+
+    /// <summary>With the blocks, since written blocks beyond the stored size are damage.</summary>
+    private async ValueTask StoreSizeAsync(Handle handle)
+    {
+        if (_file.AdvanceStoredSize((_first + _count) * _file.PageSize))
+        {
+            await _file.File.StoreAsync(handle).ConfigureAwait(false);
         }
     }
 

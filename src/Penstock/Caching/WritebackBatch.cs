@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Penstock.Devices;
 using Penstock.Execution;
@@ -50,6 +51,12 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
     private Handle? _handle;
     private DataClaim? _claim;
     private ReservedHandle? _reserved;
+    private bool _isLogged;
+    private bool _isInLog;
+    private bool _mayConvert;
+
+    /// <summary>Credits of the handle that allocating must leave for what follows.</summary>
+    private int _keptCredits;
     private int _outstanding;
     private int _fault;
     private PooledCompletion<bool>? _done;
@@ -71,7 +78,8 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
     public static async ValueTask<BatchStart> StartAsync(FilePages file, long first, int most, bool mustAllocate)
     {
-        most = Math.Min(most, MaxBytes / file.PageSize);
+        bool isLogged = GoesToLog(file);
+        most = Math.Min(most, isLogged ? Math.Max(file.File.Journal.DataBlocksPerHandle / file.BlocksPerPage, 1) : MaxBytes / file.PageSize);
         int count = file.CountDirtyFrom(first, most, out bool isDelayed);
         if (count == 0)
         {
@@ -81,14 +89,22 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
         WritebackBatch batch = s_pool.Rent();
         batch._file = file;
         batch._first = first;
+        batch._isLogged = isLogged;
         bool isSubmitted = false;
         try
         {
             await batch.PrepareAsync(count, isDelayed || mustAllocate, mustAllocate).ConfigureAwait(false);
             await batch.LockPagesAsync(count).ConfigureAwait(false);
+            if (GoesToLog(file) != isLogged)
+            {
+                // The content has left its inode meanwhile: again, prepared for that.
+                batch.ReleasePages(0);
+                return new BatchStart(first, IoFault.None);
+            }
+
             BatchStart start = await batch.MapAsync().ConfigureAwait(false);
-            isSubmitted = batch._count > 0;
-            await batch.ClaimDataAsync().ConfigureAwait(false);
+            isSubmitted = batch._count > 0 && !isLogged;
+            await batch.EndMappingAsync().ConfigureAwait(false);
             return start;
         }
         catch (FileSystemException e)
@@ -103,7 +119,11 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
         finally
         {
             batch.StopHandle();
-            if (isSubmitted)
+            if (batch._isInLog)
+            {
+                batch.EndLogged();
+            }
+            else if (isSubmitted)
             {
                 batch.Submit();
             }
@@ -142,19 +162,26 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
             converts |= hasUnwritten;
         }
 
-        converts |= allocates && Mapper.CanBeUnwritten;
-        if (converts)
+        converts |= allocates && Mapper.CanBeUnwritten && !_isLogged;
+        _mayConvert = converts;
+
+        // A batch of several pages is converted in one piece; a single page may have a gap at every second block. One credit is for the inode.
+        int pieces = (_file.BlocksPerPage + 1) / 2;
+        int credits = (converts ? pieces * Mapper.CreditsToConvert(blocks) : 0) + 1;
+        if (_isLogged)
         {
-            // A batch of several pages is converted in one piece; a single page may have a gap at every second block.
-            int pieces = (_file.BlocksPerPage + 1) / 2;
-            int credits = (pieces * Mapper.CreditsToConvert(blocks)) + 1;
+            _keptCredits = credits + (int)blocks;
+        }
+        else if (converts)
+        {
             _reserved = await _file.File.Journal.ReserveAsync(credits).ConfigureAwait(false);
         }
 
-        if (allocates)
+        if (allocates || _isLogged)
         {
             int more = HasBlocksInStep ? _file.BlocksPerPage * Mapper.CreditsToAllocate(1) : 0;
-            _handle = await _file.File.Journal.BeginAsync(Mapper.CreditsToAllocate(blocks) + more).ConfigureAwait(false);
+            int toAllocate = allocates ? Mapper.CreditsToAllocate(blocks) + more : 0;
+            _handle = await _file.File.Journal.BeginAsync(toAllocate + _keptCredits).ConfigureAwait(false);
         }
     }
 
@@ -177,6 +204,8 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
 
     private ValueTask<BlockRun> FindAsync(FileBlock first, ulong count) =>
         Mapper.TryMap(first, count, out BlockRun run) ? new ValueTask<BlockRun>(run) : Mapper.MapAsync(first, count);
+
+    private ValueTask EndMappingAsync() => _isLogged ? EndLoggingAsync() : ClaimDataAsync();
 
     /// <summary>
     /// New blocks that cannot be unwritten are the file's as soon as their transaction is committed, so that one waits for the data, and has the size that goes
@@ -306,10 +335,10 @@ internal sealed partial class WritebackBatch : IDeviceRequestOwner
 
     private void Return()
     {
-        _claim?.Release();
-        _claim = null;
+        Debug.Assert(_claim is null, "A claim ends with the data, which is on its way as soon as there is one.");
         _reserved?.Cancel();
         _reserved = null;
+        (_isLogged, _isInLog, _mayConvert, _keptCredits) = (false, false, false, 0);
         Array.Clear(_pages, 0, _count);
         _runs.Clear();
         _file = null!;

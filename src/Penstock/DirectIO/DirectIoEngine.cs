@@ -61,12 +61,25 @@ internal static class DirectIoEngine
 
     /// <summary>
     /// Submits a write. Stops early, with less submitted, at a hole that must not be filled directly (Rules 1.11 and 1.12): the caller goes on
-    /// buffered there. A fault of mapping or space is noted in the request.
+    /// buffered there. At once as far as the blocks are there and known.
     /// </summary>
-    public static async ValueTask SubmitWriteAsync(DirectIoRequest request, BlockDevice device, DirectWrite write)
+    public static ValueTask SubmitWriteAsync(DirectIoRequest request, BlockDevice device, DirectWrite write)
     {
         BlockMapper mapper = write.Mapper;
-        for (long position = write.Offset; position < write.End;)
+        long position = write.Offset;
+        while (position < write.End && mapper.TryMap(BlockOf(mapper, position), BlocksTo(mapper, position, write.End), out BlockRun run)
+            && run.State != MapState.Hole)
+        {
+            position = SubmitRun(request, device.Scheduler, write, run, position);
+        }
+
+        return position >= write.End ? ValueTask.CompletedTask : SubmitWriteWaitingAsync(request, device, write, position);
+    }
+
+    private static async ValueTask SubmitWriteWaitingAsync(DirectIoRequest request, BlockDevice device, DirectWrite write, long position)
+    {
+        BlockMapper mapper = write.Mapper;
+        while (position < write.End)
         {
             BlockRun run = await FindAsync(mapper, position, write.End).ConfigureAwait(false);
             if (run.State == MapState.Hole)

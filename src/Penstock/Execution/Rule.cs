@@ -213,6 +213,9 @@ internal enum Rule
     /// <summary>Journal: the data of files without unwritten blocks has landed before the transaction that leads to it is committed.</summary>
     DataBeforeCommit,
 
+    /// <summary>Journal: a transaction that leads to data which the device has refused is not committed.</summary>
+    RefusedDataEndsCommits,
+
     /// <summary>Journal: the blocks of a transaction are in the log before its commit block is sent.</summary>
     LogBeforeCommitBlock,
 
@@ -233,6 +236,12 @@ internal enum Rule
 
     /// <summary>Journal: metadata that is freed is revoked in the log.</summary>
     FreedMetadataIsRevoked,
+
+    /// <summary>Journal: a block of file data that is freed is revoked if the log may have a copy of it.</summary>
+    FreedDataIsRevoked,
+
+    /// <summary>Journal: data of files that is to go through the log is not written to its place by a write-back.</summary>
+    DataGoesThroughLog,
 
     /// <summary>Journal: a block goes to its place only as it was committed.</summary>
     CheckpointAfterCommit,

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 
 namespace Penstock.Execution;
 
@@ -67,7 +66,7 @@ internal sealed class ThreadedScheduler : Scheduler
 
     public override Alarm CreateAlarm(Action<object?> work, object? state) => new TimerAlarm(this, work, state);
 
-    public override void FillRandom(Span<byte> bytes) => RandomNumberGenerator.Fill(bytes);
+    public override void FillRandom(Span<byte> bytes) => RandomSupply.Fill(bytes);
 
     public override void StartReaper(string name, Action loop) => StartCoreThread(name, loop);
 

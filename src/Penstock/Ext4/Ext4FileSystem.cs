@@ -33,8 +33,9 @@ internal sealed partial class Ext4FileSystem : FileSystem
         _overheadBlocks = new Lazy<ulong>(CountOverhead);
         volume.Space.MayUseRootReserve = options.MayUseRootReserve;
         var cache = new VolumeMetadataCache(Device, BlockSize, options.MetadataBudget);
+        DataMode = options.DataMode ?? ToDataMode(volume.Superblock.DataMode);
         volume.Attach(readOnlyReason is not null ? new ReadOnlyJournal(cache, readOnlyReason)
-            : volume.Superblock.Has(CompatFeatures.HasJournal) && options.UsesJournal ? new LogJournal(cache, this)
+            : volume.Superblock.Has(CompatFeatures.HasJournal) && options.UsesJournal ? new LogJournal(cache, this) { OrdersData = DataMode != DataMode.Writeback }
             : new NoLogJournal(cache, this));
         Orphans = new OrphanRegister(this);
     }
@@ -50,7 +51,10 @@ internal sealed partial class Ext4FileSystem : FileSystem
     /// <summary>Why the journal keeps the volume from being written, however it was opened; null if it does not.</summary>
     public string? JournalProblem => _recovered.ReadOnlyReason;
 
-    public override bool SyncsAllData => Journal is LogJournal && Volume.Superblock.DataMode == DataMode.Journal;
+    /// <summary>What the journal does for data, if there is one that is written.</summary>
+    public DataMode DataMode { get; }
+
+    public override bool SyncsAllData => Journal is LogJournal && DataMode == DataMode.Journal;
 
     public override string? RecoveryDescription => Recovery?.ToString();
 
@@ -246,6 +250,11 @@ internal sealed partial class Ext4FileSystem : FileSystem
         var fileSystem = new Ext4FileSystem(recovered, pageCache, volume, reason, options);
         try
         {
+            if (options.DataMode is not null && fileSystem.Journal is NoLogJournal)
+            {
+                throw new FileSystemException(IoFault.InvalidArgument, $"{recovered.Device.Name}: the volume has no journal, so there is no choice of what it does for data");
+            }
+
             guard?.Watch(volume);
             if (reason is not null)
             {
@@ -328,6 +337,13 @@ internal sealed partial class Ext4FileSystem : FileSystem
             _recovered.Dispose();
         }
     }
+
+    private static DataMode ToDataMode(DefaultDataMode said) => said switch
+    {
+        DefaultDataMode.Journal => DataMode.Journal,
+        DefaultDataMode.Writeback => DataMode.Writeback,
+        _ => DataMode.Ordered,
+    };
 
     private ulong CountOverhead()
     {

@@ -15,6 +15,8 @@ internal sealed partial class Ext4Inode
     public bool IsFastLink =>
         Kind == FileKind.SymbolicLink && Size < InodeRecord.BlockFieldSize && !Is(InodeFlags.InlineContents | InodeFlags.Extents);
 
+    public override bool HasNoAttributes => ExtendedAttributes.HasNone;
+
     public override bool MayHaveCapabilities => ExtendedAttributes.MayHaveSecurity;
 
     /// <summary>What fits without moving to blocks: i_block, and the value of system.data as large as the other attributes let it be.</summary>

@@ -74,6 +74,9 @@ internal sealed partial class Ext4Inode : Inode, IBlockMapOwner
 
     public override bool HasInlineData => Is(InodeFlags.InlineContents);
 
+    public override bool JournalsData =>
+        Kind == FileKind.Regular && (Ext4.DataMode == DataMode.Journal || Is(InodeFlags.JournalContents)) && Ext4.Journal is LogJournal;
+
     public override bool AllowsDirectIo => base.AllowsDirectIo && !Is(InodeFlags.Encrypted | InodeFlags.Verity);
 
     public uint Generation => _record.Generation;

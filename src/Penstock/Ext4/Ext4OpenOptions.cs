@@ -15,6 +15,9 @@ internal sealed record Ext4OpenOptions
     /// <summary>The device with the volume's journal, where that is not on the volume itself; the caller's.</summary>
     public Devices.BlockDevice? JournalDevice { get; init; }
 
+    /// <summary>What the journal does for the data of files; null for what the volume says.</summary>
+    public DataMode? DataMode { get; init; }
+
     /// <summary>Where it is mounted, for s_last_mounted; null leaves that field alone.</summary>
     public string? MountedOn { get; init; }
 

@@ -26,7 +26,7 @@ internal static class BufferedWritePath
         FileSystem fileSystem = inode.FileSystem;
         if ((options & NotAtOnce) != 0 || source.IsEmpty || source.Length > MaxAtOnce || fileSystem.ReadOnlyReason is not null
             || fileSystem.PageCache.DirtyBytes > fileSystem.PageCache.DirtyLimit || !fileSystem.Scheduler.MayTouchUserMemory
-            || fileSystem.Scheduler.IsBroken(Rule.OptionsSnapshotOnce) || inode.ProtectsItself)
+            || fileSystem.Scheduler.IsBroken(Rule.OptionsSnapshotOnce) || inode.ProtectsItself || inode.JournalsData)
         {
             return false;
         }
@@ -146,7 +146,14 @@ internal static class BufferedWritePath
                 await BufferedPath.ZeroGapAsync(inode, size, at).ConfigureAwait(false);
             }
 
-            return await BufferedPath.WriteAsync(inode, memory, start, at, length).ConfigureAwait(false);
+            IoResult result = await BufferedPath.WriteAsync(inode, memory, start, at, length).ConfigureAwait(false);
+            if (inode.JournalsData && result.Bytes > 0)
+            {
+                // At once, so that data and names reach the log in the order in which they were changed.
+                _ = await inode.Pages!.LogAsync(at, result.Bytes).ConfigureAwait(false);
+            }
+
+            return result;
         }
         finally
         {

@@ -61,18 +61,19 @@ internal sealed class DirectWriteEpisode
     }
 
     /// <summary>Submits the write. A failure of mapping or space is noted in the request and handed back.</summary>
-    public static async ValueTask<FileSystemException?> SubmitAsync(DirectIoRequest request, BlockDevice device, DirectWrite write)
+    public static ValueTask<FileSystemException?> SubmitAsync(DirectIoRequest request, BlockDevice device, DirectWrite write)
     {
+        ValueTask submitting;
         try
         {
-            await DirectIoEngine.SubmitWriteAsync(request, device, write).ConfigureAwait(false);
-            return null;
+            submitting = DirectIoEngine.SubmitWriteAsync(request, device, write);
         }
         catch (FileSystemException e)
         {
-            request.Fail(e.Fault);
-            return e;
+            submitting = ValueTask.FromException(e);
         }
+
+        return submitting.IsCompletedSuccessfully ? default : NoteFailureAsync(request, submitting);
     }
 
     /// <summary>Runs the episode and returns it to its pool.</summary>
@@ -85,7 +86,7 @@ internal sealed class DirectWriteEpisode
             DirectOutcome outcome;
             try
             {
-                outcome = await RunDirectAsync().ConfigureAwait(false);
+                outcome = await PrepareAsync().ConfigureAwait(false) ?? await TransferAsync().ConfigureAwait(false);
             }
             finally
             {
@@ -110,8 +111,23 @@ internal sealed class DirectWriteEpisode
         }
     }
 
+    private static async ValueTask<FileSystemException?> NoteFailureAsync(DirectIoRequest request, ValueTask submitting)
+    {
+        try
+        {
+            await submitting.ConfigureAwait(false);
+            return null;
+        }
+        catch (FileSystemException e)
+        {
+            request.Fail(e.Fault);
+            return e;
+        }
+    }
+
+    /// <summary>What comes before the transfer, and seldom waits; the outcome, where there is none.</summary>
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
-    private async ValueTask<DirectOutcome> RunDirectAsync()
+    private async ValueTask<DirectOutcome?> PrepareAsync()
     {
         _length = FileChecks.LimitLength(_inode, _offset, _length) & -_inode.FileSystem.Device.LogicalBlockSize;
         if (!_inode.AllowsDirectIo)
@@ -141,7 +157,7 @@ internal sealed class DirectWriteEpisode
         }
 
         await EnterGateAsync().ConfigureAwait(false);
-        return await TransferAsync().ConfigureAwait(false);
+        return null;
     }
 
     [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
@@ -233,10 +249,13 @@ internal sealed class DirectWriteEpisode
     /// Rule 2.6: a buffered read may have refilled a page with old data meanwhile. If it cannot be dropped, the write has succeeded all the
     /// same, and the next fsync of every open file says that cache and device disagree.
     /// </summary>
-    private async ValueTask InvalidateAfterAsync()
+    private ValueTask InvalidateAfterAsync() => Pages.IsEmpty || Scheduler.IsBroken(Rule.InvalidateAfterWrite)
+        ? ValueTask.CompletedTask
+        : InvalidatePagesAfterAsync();
+
+    private async ValueTask InvalidatePagesAfterAsync()
     {
-        if (!Scheduler.IsBroken(Rule.InvalidateAfterWrite)
-            && !await Pages.InvalidateAsync(_offset, _length).ConfigureAwait(false))
+        if (!await Pages.InvalidateAsync(_offset, _length).ConfigureAwait(false))
         {
             Pages.Errors.RecordDisagreement();
         }

@@ -16,9 +16,7 @@ namespace Penstock.Files;
 internal static class DirectWritePath
 {
     /// <summary>Writes <paramref name="memory"/>; enters and returns holding nothing of the inode's.</summary>
-    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
-    public static async ValueTask<IoResult> WriteAsync(
-        Inode inode, SegmentList memory, long offset, IoOptions options, ErrorCursor cursor)
+    public static ValueTask<IoResult> WriteAsync(Inode inode, SegmentList memory, long offset, IoOptions options, ErrorCursor cursor)
     {
         // Rule 2.22: before any lock, any write-back, anything.
         if (memory.Length == 0)
@@ -29,42 +27,16 @@ internal static class DirectWritePath
         bool isAppend = (options & IoOptions.Append) != 0;
         if (!Alignment.Suits(inode.FileSystem.Device, memory, isAppend ? 0 : offset))
         {
-            if (inode.FileSystem.Scheduler.IsBroken(Rule.AlignmentCheckedFirst))
-            {
-                return await DirectPath.RefuseLateAsync(inode).ConfigureAwait(false);
-            }
-
-            return IoResult.Failed(IoFault.InvalidArgument);
+            return inode.FileSystem.Scheduler.IsBroken(Rule.AlignmentCheckedFirst)
+                ? DirectPath.RefuseLateAsync(inode)
+                : new(IoResult.Failed(IoFault.InvalidArgument));
         }
 
         FileChecks.MayChange(inode);
-        if (inode.HasOwnDirectIo)
-        {
-            return await SyncIfAskedAsync(
-                inode, await OwnDirectPath.WriteAsync(inode, memory, offset, options).ConfigureAwait(false), options, cursor).ConfigureAwait(false);
-        }
-
-        if (inode.ProtectsItself && !inode.FileSystem.Scheduler.IsBroken(Rule.SelfProtectedTakesNoLock))
-        {
-            return await SyncIfAskedAsync(
-                inode, await WriteUnlockedAsync(inode, memory, offset).ConfigureAwait(false), options, cursor).ConfigureAwait(false);
-        }
-
-        long end = inode.Size;
-        bool isExclusive = await LockAsync(inode, options, offset, memory.Length).ConfigureAwait(false);
-        if (isAppend)
-        {
-            offset = inode.FileSystem.Scheduler.IsBroken(Rule.AppendTakesEndUnderLock) ? end : inode.Size;
-            if (!Alignment.Suits(inode.FileSystem.Device, memory, offset))
-            {
-                inode.Lock.ReleaseExclusive();
-                return IoResult.Failed(IoFault.InvalidArgument);
-            }
-        }
-
-        IoResult result = await DirectWriteEpisode.Rent(inode, memory, offset, isExclusive, isAppend, RequestOptions.KeepsSetIdOf(options))
-            .RunAsync().ConfigureAwait(false);
-        return await SyncIfAskedAsync(inode, result, options, cursor).ConfigureAwait(false);
+        ValueTask<IoResult> writing = inode.HasOwnDirectIo ? OwnDirectPath.WriteAsync(inode, memory, offset, options)
+            : inode.ProtectsItself && !inode.FileSystem.Scheduler.IsBroken(Rule.SelfProtectedTakesNoLock) ? WriteUnlockedAsync(inode, memory, offset)
+            : WriteLockedAsync(inode, memory, offset, options);
+        return (options & (IoOptions.DataSync | IoOptions.Sync)) == 0 ? writing : SyncAfterAsync(writing, inode, options, cursor);
     }
 
     /// <summary>Rules 1.14, 2.14, 2.20: after completion, and its error wins over the count.</summary>
@@ -84,6 +56,41 @@ internal static class DirectWritePath
         }
 
         return result;
+    }
+
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
+    private static async ValueTask<IoResult> SyncAfterAsync(ValueTask<IoResult> writing, Inode inode, IoOptions options, ErrorCursor cursor) =>
+        await SyncIfAskedAsync(inode, await writing.ConfigureAwait(false), options, cursor).ConfigureAwait(false);
+
+    /// <summary>Under the inode lock, whose wait alone is worth a method that waits.</summary>
+    private static ValueTask<IoResult> WriteLockedAsync(Inode inode, SegmentList memory, long offset, IoOptions options)
+    {
+        long end = inode.Size;
+        ValueTask<bool> locking = LockAsync(inode, options, offset, memory.Length);
+        return locking.IsCompletedSuccessfully
+            ? RunEpisodeAsync(inode, memory, offset, end, options, locking.Result)
+            : RunLockedAsync(locking, inode, memory, offset, end, options);
+    }
+
+    [AsyncMethodBuilder(typeof(PooledValueTaskBuilder<>))]
+    private static async ValueTask<IoResult> RunLockedAsync(
+        ValueTask<bool> locking, Inode inode, SegmentList memory, long offset, long end, IoOptions options) =>
+        await RunEpisodeAsync(inode, memory, offset, end, options, await locking.ConfigureAwait(false)).ConfigureAwait(false);
+
+    private static ValueTask<IoResult> RunEpisodeAsync(Inode inode, SegmentList memory, long offset, long end, IoOptions options, bool isExclusive)
+    {
+        bool isAppend = (options & IoOptions.Append) != 0;
+        if (isAppend)
+        {
+            offset = inode.FileSystem.Scheduler.IsBroken(Rule.AppendTakesEndUnderLock) ? end : inode.Size;
+            if (!Alignment.Suits(inode.FileSystem.Device, memory, offset))
+            {
+                inode.Lock.ReleaseExclusive();
+                return new(IoResult.Failed(IoFault.InvalidArgument));
+            }
+        }
+
+        return DirectWriteEpisode.Rent(inode, memory, offset, isExclusive, isAppend, RequestOptions.KeepsSetIdOf(options)).RunAsync();
     }
 
     /// <summary>

@@ -124,8 +124,11 @@ internal abstract class Inode : IPagedFile
     /// <summary>Whether the content lies in the inode itself: then I/O goes the buffered way, and <see cref="ReadInline"/> fills the page.</summary>
     public virtual bool HasInlineData => false;
 
+    /// <summary>Whether the content goes through the journal's log, as metadata does, and is not written to its place until then.</summary>
+    public virtual bool JournalsData => false;
+
     /// <summary>Whether direct I/O may go to the device; else it goes the buffered way (Rule 2.8).</summary>
-    public virtual bool AllowsDirectIo => !HasInlineData && (Attributes.Flags & FileFlags.DataJournalled) == 0;
+    public virtual bool AllowsDirectIo => !HasInlineData && !JournalsData && (Attributes.Flags & FileFlags.DataJournalled) == 0;
 
     /// <summary>Whether the format protects itself against concurrent direct I/O, so that neither lock nor gate is touched (Rule 1.9).</summary>
     public virtual bool ProtectsItself => false;
@@ -279,6 +282,9 @@ internal abstract class Inode : IPagedFile
 
     /// <summary>The value of an extended attribute, or null. Any lock mode of the inode.</summary>
     public abstract ValueTask<byte[]?> GetAttributeAsync(FileName name);
+
+    /// <summary>Whether the inode surely has no extended attribute. Cheap, no I/O; false when not known. The inode lock is held, in any mode.</summary>
+    public virtual bool HasNoAttributes => false;
 
     /// <summary>The names of all extended attributes, with their prefixes.</summary>
     public abstract ValueTask<IReadOnlyList<FileName>> ListAttributesAsync();

@@ -42,6 +42,12 @@ internal abstract class Handle
     /// </summary>
     public virtual DataClaim? ClaimData() => null;
 
+    /// <summary>
+    /// Puts the new content of a block of a file into the transaction, as if it were metadata: one credit. Until it is in its place, who reads the block asks
+    /// <see cref="MetadataCache.TryCopyUnplaced"/> first.
+    /// </summary>
+    public virtual void PutData(VolumeBlock block, ReadOnlySpan<byte> content) => throw new InvalidOperationException("Without a log data goes to its place.");
+
     /// <summary>Asks for more credits within the transaction. False where it is full: then <see cref="RestartAsync"/>.</summary>
     public abstract bool TryExtend(int credits);
 

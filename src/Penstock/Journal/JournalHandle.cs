@@ -81,6 +81,22 @@ internal sealed class JournalHandle(TransactionalJournal journal) : Handle
     public override DataClaim? ClaimData() => journal.ClaimData(Joined);
 
     /// <inheritdoc/>
+    public override void PutData(VolumeBlock block, ReadOnlySpan<byte> content)
+    {
+        MetadataBlock target = journal.VolumeCache.TryGet(block) ?? journal.VolumeCache.GetNew(block);
+        try
+        {
+            journal.NoteData(block);
+            using BlockEdit edit = Edit(target);
+            content.CopyTo(edit.Bytes);
+        }
+        finally
+        {
+            target.Unpin();
+        }
+    }
+
+    /// <inheritdoc/>
     public override bool TryExtend(int credits)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(credits);

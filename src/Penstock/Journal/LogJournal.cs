@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Penstock.Execution;
 using Penstock.Journal.Format;
+using Penstock.Mapping;
 
 namespace Penstock.Journal;
 
@@ -32,6 +33,7 @@ internal sealed class LogJournal : TransactionalJournal
     private readonly Queue<LoggedTransaction> _logged = new();
     private readonly PlaceWriter _places;
     private readonly int _maxLogged;
+    private readonly DataInLog _data = new();
     private LogArea? _area;
     private LogWriter? _writer;
     private LogSequence _sequence;
@@ -55,8 +57,20 @@ internal sealed class LogJournal : TransactionalJournal
         _maxLogged = (maxUnstableBlocks > 0 ? maxUnstableBlocks : cache.DefaultUnstableLimit) / 2;
     }
 
+    /// <summary>Whether a commit waits for data that its blocks lead to.</summary>
+    public bool OrdersData { get; init; } = true;
+
+    /// <inheritdoc/>
+    public override int DataBlocksPerHandle => (int)Math.Clamp(Area.Geometry.Length / 64, 4, (uint)Math.Max(_maxLogged / 4, 4));
+
     /// <inheritdoc/>
     protected override bool HoldsNewcomers => true;
+
+    /// <inheritdoc/>
+    protected override bool WaitsForData => OrdersData;
+
+    /// <inheritdoc/>
+    protected override bool HasDataInLog => !_data.IsEmpty;
 
     /// <inheritdoc/>
     protected override bool WantsUpkeep =>
@@ -116,6 +130,18 @@ internal sealed class LogJournal : TransactionalJournal
     }
 
     /// <inheritdoc/>
+    internal override void NoteData(VolumeBlock block)
+    {
+        lock (Latch)
+        {
+            _data.Put(block);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void TakeFreedData(VolumeBlock first, ulong count, List<VolumeBlock> found) => _data.Take(first, count, found);
+
+    /// <inheritdoc/>
     protected override bool FitsLog(int used, int credits)
     {
         uint after = Writer.CountBlocks(used + credits + CreditsOfLastHandle, 0);
@@ -153,6 +179,14 @@ internal sealed class LogJournal : TransactionalJournal
         }
 
         VolumeCache.EndLogWrite(_batch, transaction.Id, outcome.IsFailed ? null : logged);
+        if (!outcome.IsFailed && logged is not null)
+        {
+            lock (Latch)
+            {
+                _data.Committed(_batch, logged);
+            }
+        }
+
         _batch.Clear();
         if (!outcome.IsFailed)
         {
@@ -347,7 +381,7 @@ internal sealed class LogJournal : TransactionalJournal
         {
             for (; gone > 0; gone--)
             {
-                _logged.Dequeue();
+                _data.Left(_logged.Dequeue());
             }
 
             _free += blocks;

@@ -18,6 +18,9 @@ internal abstract class MetadataCache
     /// <exception cref="CorruptVolumeException">The block lies beyond the device.</exception>
     public abstract ValueTask<MetadataBlock> GetAsync(VolumeBlock block);
 
+    /// <summary>Copies a block whose newest content is not in its place on the device yet: changed, being committed, or in the log. False for every other.</summary>
+    public virtual bool TryCopyUnplaced(VolumeBlock block, Span<byte> destination) => false;
+
     /// <summary>A block that was just allocated: zeroed in memory without reading; pinned. The caller edits it in the handle that allocated it.</summary>
     public abstract MetadataBlock GetNew(VolumeBlock block);
 

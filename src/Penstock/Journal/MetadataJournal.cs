@@ -27,6 +27,9 @@ internal abstract class MetadataJournal : IAsyncDisposable
     /// <exception cref="DeviceException">It could not be written; the changes stay in memory and the journal is aborted.</exception>
     public abstract ValueTask CommitAsync(TransactionId transaction);
 
+    /// <summary>How many blocks of file data one handle should put into the log at most; 0 where there is none.</summary>
+    public virtual int DataBlocksPerHandle => 0;
+
     /// <summary>A point in time between two flushes of the device that this journal begins, for <see cref="HasFlushedSince"/>.</summary>
     public virtual long FlushMark => 0;
 

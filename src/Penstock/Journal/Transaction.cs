@@ -30,6 +30,9 @@ internal sealed class Transaction(TransactionId id)
     /// <summary>How many writes of file data must have landed before it is committed.</summary>
     public int DataInFlight { get; set; }
 
+    /// <summary>Why data of that kind did not land; None while all of it has.</summary>
+    public IoFault DataFault { get; set; }
+
     /// <summary>Told when the last of that data has landed.</summary>
     public PooledCompletion<bool>? DataLanded { get; set; }
 

@@ -32,6 +32,11 @@ internal abstract partial class TransactionalJournal
             return null;
         }
 
+        if (!WaitsForData)
+        {
+            return new DataClaim(this, null);
+        }
+
         lock (_latch)
         {
             transaction.DataInFlight++;
@@ -40,11 +45,12 @@ internal abstract partial class TransactionalJournal
         return new DataClaim(this, transaction);
     }
 
-    internal void EndData(Transaction transaction)
+    internal void EndData(Transaction transaction, IoFault fault)
     {
         PooledCompletion<bool>? landed = null;
         lock (_latch)
         {
+            transaction.DataFault = transaction.DataFault == IoFault.None ? fault : transaction.DataFault;
             if (--transaction.DataInFlight == 0)
             {
                 (landed, transaction.DataLanded) = (transaction.DataLanded, null);
@@ -156,6 +162,11 @@ internal abstract partial class TransactionalJournal
         }
 
         await WaitForDataAsync(transaction).ConfigureAwait(false);
+        if (!outcome.IsFailed && transaction.DataFault != IoFault.None && !Scheduler.IsBroken(Rule.RefusedDataEndsCommits))
+        {
+            outcome = new StoreOutcome(transaction.DataFault, IsFinal: true, -1, "the device refused the data of new blocks, which hold what others left there");
+        }
+
         if (!outcome.IsFailed && !IsAborted)
         {
             return await StoreAsync(transaction).ConfigureAwait(false);

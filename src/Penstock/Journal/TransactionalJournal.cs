@@ -94,6 +94,12 @@ internal abstract partial class TransactionalJournal : MetadataJournal
     /// <summary>Whether there is work for the activity besides commits. The latch is held.</summary>
     protected virtual bool WantsUpkeep => false;
 
+    /// <summary>Whether data that could be met before it is written holds a commit up.</summary>
+    protected virtual bool WaitsForData => false;
+
+    /// <summary>Whether the log may have copies of file data. The latch is held.</summary>
+    protected virtual bool HasDataInLog => false;
+
     /// <summary>Whether somebody waits for room. The latch is held.</summary>
     protected bool IsRoomWanted => _room.HasWaiters;
 
@@ -293,11 +299,22 @@ internal abstract partial class TransactionalJournal : MetadataJournal
         }
     }
 
+    /// <summary>A block of file data is being put into the running transaction. Its handle is open.</summary>
+    internal virtual void NoteData(VolumeBlock block)
+    {
+    }
+
+    /// <summary>Blocks were freed. The latch is held. Adds those of them to the list of which the log may have copies as file data.</summary>
+    protected virtual void TakeFreedData(VolumeBlock first, ulong count, List<VolumeBlock> found)
+    {
+    }
+
     /// <summary>A credit became a dirty block.</summary>
     internal void Spent() => _room.Spent();
 
     internal void AddFreed(Transaction transaction, VolumeBlock first, ulong count)
     {
+        ForgetData(transaction, first, count);
         if (Scheduler.IsBroken(Rule.FreedBlocksWaitForCommit))
         {
             _client.FreedBlocksCommitted(first, count);
@@ -307,6 +324,27 @@ internal abstract partial class TransactionalJournal : MetadataJournal
         lock (_latch)
         {
             transaction.AddFreed(first, count);
+        }
+    }
+
+    /// <summary>Freed data that went through the log is to be replayed as little as freed metadata.</summary>
+    private void ForgetData(Transaction transaction, VolumeBlock first, ulong count)
+    {
+        List<VolumeBlock> found;
+        lock (_latch)
+        {
+            if (!HasDataInLog || Scheduler.IsBroken(Rule.FreedDataIsRevoked))
+            {
+                return;
+            }
+
+            found = [];
+            TakeFreedData(first, count, found);
+        }
+
+        foreach (VolumeBlock block in found)
+        {
+            Forget(transaction, block);
         }
     }
 

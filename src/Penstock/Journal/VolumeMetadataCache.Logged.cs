@@ -22,6 +22,30 @@ internal sealed partial class VolumeMetadataCache
     /// <summary>How many blocks have their newest committed copy in the log only.</summary>
     public int LoggedBlocks => Volatile.Read(ref _loggedCount);
 
+    /// <inheritdoc/>
+    public override bool TryCopyUnplaced(VolumeBlock block, Span<byte> destination)
+    {
+        MetadataBlock? found;
+        lock (_latch)
+        {
+            if (!_table.TryGetValue(block, out found) || !(found.LoggedIn is not null || found.State is MetadataState.Dirty or MetadataState.Writing))
+            {
+                return false;
+            }
+
+            // So that it stays this block until it is copied (rules 3 and 7).
+            found.Pin();
+        }
+
+        lock (found)
+        {
+            found.Bytes.CopyTo(destination);
+        }
+
+        found.Unpin();
+        return true;
+    }
+
     /// <summary>
     /// Ends the writing of collected blocks to the log, and unpins them: logged by <paramref name="logged"/>, or dirty again if that is null.
     /// </summary>

@@ -11,6 +11,8 @@ internal sealed partial class CrashLoad(string root, int seed) : IDisposable
 {
     private const int MaxOpen = 8;
     private const int MaxFiles = 24;
+    private const int Block = 1024;
+    private static readonly byte[] s_logMagic = [0xC0, 0x3B, 0x39, 0x98];
     private const int PunchHole = 3; // FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE
 
     private readonly Random _random = new(seed);
@@ -136,6 +138,12 @@ internal sealed partial class CrashLoad(string root, int seed) : IDisposable
         using var file = new FileStream(name, mode, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         byte[] bytes = new byte[length];
         _random.NextBytes(bytes);
+        for (int i = 0; i + Block <= length && length % 3 == 0; i += Block)
+        {
+            // Where data goes through a log, that must not take it for its own.
+            s_logMagic.CopyTo(bytes, i);
+        }
+
         file.Write(bytes);
         if (_random.Next(3) == 0)
         {

@@ -28,15 +28,18 @@ public sealed class KernelCrashTests
     }
 
     [Theory]
-    [InlineData("mkfs.ext4")]
-    [InlineData("mkfs.ext4 -b 1024 -J size=4")]
-    [InlineData("mkfs.ext4 -O orphan_file,fast_commit")]
-    [InlineData("mkfs.ext4 -J device=JOURNAL")]
-    public void A_volume_that_crashed_under_us(string making)
+    [InlineData("mkfs.ext4", "ordered")]
+    [InlineData("mkfs.ext4 -b 1024 -J size=4", "ordered")]
+    [InlineData("mkfs.ext4 -b 1024 -J size=4", "journal")]
+    [InlineData("mkfs.ext4 -t ext3", "journal")]
+    [InlineData("mkfs.ext4 -t ext3", "writeback")]
+    [InlineData("mkfs.ext4 -O orphan_file,fast_commit", "ordered")]
+    [InlineData("mkfs.ext4 -J device=JOURNAL", "ordered")]
+    public void A_volume_that_crashed_under_us(string making, string data)
     {
         Needs.LoopMounts();
         using var volume = new CrashedVolume(making);
-        volume.CrashByUs(root => Load(root, making.Length));
+        volume.CrashByUs(root => Load(root, making.Length), "--data", data);
         volume.AssertRecoveredAlike();
     }
 

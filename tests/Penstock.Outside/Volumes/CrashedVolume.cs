@@ -44,10 +44,10 @@ internal sealed class CrashedVolume : IDisposable
     }
 
     /// <summary>Kills our process under load.</summary>
-    public void CrashByUs(Func<string, Action> load)
+    public void CrashByUs(Func<string, Action> load, params string[] options)
     {
         string root = NewRoot();
-        PenstockProgram.Run(["mount", .. JournalOf(JournalDevice), Image, root]);
+        PenstockProgram.Run(["mount", .. options, .. JournalOf(JournalDevice), Image, root]);
         _mounted.Add(root);
         Action end = load(root);
         Thread.Sleep(s_load);

@@ -32,6 +32,27 @@ internal sealed record CrashShape(string Name, VolumeKind Kind, int BlockSize, l
 
     public static IReadOnlyList<CrashShape> Wrapping { get; } = [Ext4Wrapping, Ext3Wrapping];
 
+    private static CrashShape DataSmall { get; } = Ext4Small with { Name = "ext4, data in the log", Mode = DataMode.Journal };
+
+    /// <summary>Volumes whose data goes through the log.</summary>
+    public static IReadOnlyList<CrashShape> DataInLog { get; } =
+    [
+        DataSmall,
+        DataSmall with { Name = "ext4, data in a small log", LogBlocks = FewBlocks },
+        Ext4 with { Name = "ext4, 4 KiB blocks, data in the log", Mode = DataMode.Journal },
+        Ext3 with { Name = "ext3, data in the log", Mode = DataMode.Journal },
+    ];
+
+    /// <summary>The same with a log that goes round again and again.</summary>
+    public static IReadOnlyList<CrashShape> DataWrapping { get; } = [.. DataInLog.Where(static s => s.LogBlocks is not null)];
+
+    /// <summary>Volumes whose journal does not wait for data.</summary>
+    public static IReadOnlyList<CrashShape> DataUnordered { get; } =
+        [Ext3 with { Name = "ext3, writeback", Mode = DataMode.Writeback }, Ext4Small with { Name = "ext4, writeback", Mode = DataMode.Writeback }];
+
+    /// <summary>What the volume is opened with; null for what it says itself.</summary>
+    public DataMode? Mode { get; init; }
+
     /// <summary>Of the journal's blocks only so many are used, so that the log goes round often: fewer than any mkfs makes; null for all.</summary>
     public int? LogBlocks { get; init; }
 

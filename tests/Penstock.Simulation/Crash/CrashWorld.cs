@@ -52,8 +52,12 @@ internal sealed class CrashWorld : IDisposable
 
     public async Task OpenAsync()
     {
-        Volume = await Volume.OpenAsync(Device, new VolumeOptions { PageCache = _pages, Scheduler = Scheduler });
-        Model = new CrashModel(isOrdered: Volume.FileSystem.Journal is not NoLogJournal);
+        Volume = await Volume.OpenAsync(Device, new VolumeOptions { PageCache = _pages, Scheduler = Scheduler, DataMode = Shape.Mode });
+        Model = new CrashModel(isOrdered: Volume.FileSystem.Journal is not NoLogJournal)
+        {
+            HidesOldBytes = Shape.HasJournal && Shape.Mode is not DataMode.Writeback,
+            UnitOfData = Shape.Mode is DataMode.Journal ? Shape.BlockSize : 0,
+        };
     }
 
     /// <summary>From here on the order of everything is the seed's. What a loss of power tears is chosen later, of the log.</summary>

@@ -10,6 +10,12 @@ namespace Penstock.Simulation.Judging;
 /// </summary>
 internal static class Tag
 {
+    /// <summary>A write whose byte <see cref="LogMagicAt"/> begins what looks like a block of a journal's log: the one that is not too long.</summary>
+    public const int LogMagicWrite = 249_079_492;
+
+    /// <inheritdoc cref="LogMagicWrite"/>
+    public const int LogMagicAt = 28_672;
+
     private const ulong First = 0x9E3779B97F4A7C15;
     private const ulong Second = 0xBF58476D1CE4E5B9;
     private const ulong WriteMark = 0x5057UL << 48;

@@ -64,6 +64,8 @@ internal class MemoryInode : Inode
 
     public override bool MayHaveCapabilities => _attributes.Count > 0;
 
+    public override bool HasNoAttributes => _attributes.Count == 0;
+
     public override void ReadInline(Span<byte> destination)
     {
         destination.Clear();

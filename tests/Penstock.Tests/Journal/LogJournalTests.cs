@@ -144,9 +144,28 @@ public sealed class LogJournalTests
         f.Scheduler.RunUntilIdle();
         Assert.False(commit.IsCompleted);
         (await f.Journal.BeginAsync(1)).Stop();
-        claim.Release();
+        claim.End(IoFault.None);
         await commit;
     });
+
+    [Theory]
+    [InlineData(Rule.None, 3)]
+    [InlineData(Rule.RefusedDataEndsCommits, 4)]
+    internal void A_transaction_whose_data_the_device_refuses_is_not_committed(Rule broken, byte recovered) => Run(false, broken, async f =>
+    {
+        await ChangeAsync(f, 3, 5);
+        await f.Journal.CommitAsync(f.Journal.Running);
+        Handle handle = await f.Journal.BeginAsync(1);
+        DataClaim claim = handle.ClaimData()!;
+        TransactionId transaction = handle.Transaction;
+        handle.Stop();
+        await ChangeAsync(f, 4, 5);
+        claim.End(IoFault.DeviceFailed);
+        Exception? refused = await Record.ExceptionAsync(async () => await f.Journal.CommitAsync(transaction));
+        Assert.Equal(broken == Rule.None, refused is DeviceException { Fault: IoFault.DeviceFailed });
+        Assert.Equal(broken == Rule.None, f.Journal.IsAborted);
+        Assert.Equal(recovered, f.Recover(_ => false).Peek(5 * LogFixture.BlockSize, 1)[0]);
+    }, closes: false);
 
     [Fact]
     public void What_does_not_fit_the_journal_is_refused() => Run(false, async f =>

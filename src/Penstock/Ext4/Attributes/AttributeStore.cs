@@ -40,6 +40,10 @@ internal sealed partial class AttributeStore(Ext4Inode inode)
         }
     }
 
+    /// <summary>Whether neither the record nor a block holds any. What the record holds is not judged: where something is, this is false. No I/O.</summary>
+    public bool HasNone =>
+        inode.Record.AttributeBlock.Value == 0 && (inode.Record.ExtraSize == 0 || !AttributeArea.IsPresentInInode(inode.Record.AttributeArea));
+
     /// <summary>Whether an attribute that a write must take away, file capabilities, may be there. No I/O.</summary>
     public bool MayHaveSecurity
     {

@@ -83,7 +83,7 @@ internal sealed partial class Superblock
 
     public uint DefaultMountOptions { get => U32(raw, 0x100); set => U32(raw, 0x100, value); } // s_default_mount_opts
 
-    public DataMode DataMode => (DataMode)(DefaultMountOptions & (uint)DataMode.Writeback);
+    public DefaultDataMode DataMode => (DefaultDataMode)(DefaultMountOptions & (uint)DefaultDataMode.Writeback);
 
     public uint FirstMetaBlockGroup { get => U32(raw, 0x104); set => U32(raw, 0x104, value); } // s_first_meta_bg
 

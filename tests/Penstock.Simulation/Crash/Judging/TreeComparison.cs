@@ -40,7 +40,7 @@ internal static class TreeComparison
                 continue;
             }
 
-            string? inside = found.Select(e => JudgeEntry(e, state[e.Path], isOrdered: true)).FirstOrDefault(static p => p is not null);
+            string? inside = found.Select(e => JudgeEntry(e, state[e.Path], isOrdered: true, model)).FirstOrDefault(static p => p is not null);
             if (inside is null)
             {
                 return null;
@@ -113,7 +113,7 @@ internal static class TreeComparison
                 return $"{node} is nowhere, though it was synced and never removed";
             }
 
-            if (JudgeEntry(entry, node, isOrdered: false) is { } problem)
+            if (JudgeEntry(entry, node, isOrdered: false, model) is { } problem)
             {
                 return problem;
             }
@@ -128,11 +128,12 @@ internal static class TreeComparison
 
     private static bool IsSame(FoundEntry entry, Node node) => entry.Kind == node.Kind && (node.Inode == 0 || entry.Inode == node.Inode);
 
-    private static string? JudgeEntry(FoundEntry entry, Node node, bool isOrdered)
+    private static string? JudgeEntry(FoundEntry entry, Node node, bool isOrdered, CrashModel model)
     {
         string? problem = node.Kind switch
         {
-            FileKind.Regular => node.Content.Judge(entry.Content, isOrdered),
+            FileKind.Regular => node.Content.Judge(entry.Content, isOrdered && model.HidesOldBytes)
+                ?? (model.UnitOfData > 0 ? node.Content.JudgeOrder(entry.Content, model.UnitOfData) : null),
             FileKind.SymbolicLink when entry.LinkTarget != node.LinkTarget => $"it leads to {entry.LinkTarget}, not to {node.LinkTarget}",
             _ => null,
         };

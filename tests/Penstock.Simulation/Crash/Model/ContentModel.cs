@@ -7,7 +7,7 @@ namespace Penstock.Simulation.Crash.Model;
 /// What a file may hold after a loss of power: what was acknowledged as durable, or any change that has begun since. Changes of one file begin one after the
 /// other, or do not overlap.
 /// </summary>
-internal sealed class ContentModel
+internal sealed partial class ContentModel
 {
     private const int Sector = 512;
     private const int LargestBlock = 4096;
@@ -16,6 +16,7 @@ internal sealed class ContentModel
     private readonly List<Piece> _base = [];
     private readonly List<ContentOperation> _pending = [];
     private long _baseSize;
+    private long _calls;
 
     /// <summary>The size, were everything to go well.</summary>
     public long Size { get; private set; }
@@ -33,7 +34,7 @@ internal sealed class ContentModel
             _pending.Add(gap);
         }
 
-        var operation = new ContentOperation(ContentChange.Write, write, offset, length) { IsAhead = isAhead, Gap = gap };
+        var operation = new ContentOperation(ContentChange.Write, write, offset, length) { IsAhead = isAhead, Gap = gap, Began = ++_calls };
         _pending.Add(operation);
         Size = Math.Max(Size, operation.End);
         return operation;
@@ -60,6 +61,7 @@ internal sealed class ContentModel
     {
         operation.Length = operation.Change == ContentChange.Write ? Math.Min(operation.Length, done) : operation.Length;
         operation.HasEnded = true;
+        operation.Ended = ++_calls;
         operation.IsDurable = isDurable;
         if (operation.Gap is { } gap)
         {

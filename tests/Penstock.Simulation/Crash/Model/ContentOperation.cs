@@ -36,6 +36,12 @@ internal sealed class ContentOperation(ContentChange change, int write, long off
     /// <summary>Whether the call has returned.</summary>
     public bool HasEnded { get; set; }
 
+    /// <summary>When the call began, and when it had returned, by a count of both.</summary>
+    public long Began { get; init; }
+
+    /// <inheritdoc cref="Began"/>
+    public long Ended { get; set; } = long.MaxValue;
+
     /// <summary>Whether it failed.</summary>
     public bool HasFailed { get; set; }
 

@@ -1,4 +1,5 @@
 using Penstock.Files;
+using Penstock.Simulation.Judging;
 
 namespace Penstock.Simulation.Crash.Model;
 
@@ -8,9 +9,16 @@ internal sealed class CrashModel(bool isOrdered)
     private readonly SortedDictionary<char, NameHistory> _clients = [];
     private readonly List<Node> _nodes = [];
     private int _writes;
+    private bool _hasLogMagic;
 
     /// <summary>Whether metadata is journalled: then changes are durable in their order, and nothing may show what others left on the device.</summary>
     public bool IsOrdered => isOrdered;
+
+    /// <summary>Whether what nobody was promised is free of what others left on the device, too.</summary>
+    public bool HidesOldBytes { get; init; }
+
+    /// <summary>Where data goes through the log: the bytes of which a write is there as a whole or not at all, and after which comes none that began later; else 0.</summary>
+    public int UnitOfData { get; init; }
 
     /// <summary>Rises when something begins or is acknowledged.</summary>
     public long Version { get; private set; }
@@ -44,6 +52,14 @@ internal sealed class CrashModel(bool isOrdered)
     }
 
     public int NewWrite() => ++_writes;
+
+    /// <summary>A write with bytes that look like the log's own; 0 if the run has had it: the bytes of two writes are not alike.</summary>
+    public int TakeLogMagicWrite()
+    {
+        int write = _hasLogMagic ? 0 : Tag.LogMagicWrite;
+        _hasLogMagic = true;
+        return write;
+    }
 
     public void Touch() => Version++;
 

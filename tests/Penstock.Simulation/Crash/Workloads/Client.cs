@@ -85,10 +85,18 @@ internal sealed class Client(CrashWorld world, char letter)
 
     /// <summary>Writes bytes that no other write has. With DataSync or Sync they are promised when it returns.</summary>
     /// <returns>Whether all of them were written.</returns>
-    public async Task<bool> WriteAsync(ClientFile file, long offset, int length, IoOptions options = IoOptions.None)
+    public Task<bool> WriteAsync(ClientFile file, long offset, int length, IoOptions options = IoOptions.None) =>
+        WriteAsync(file, Model.NewWrite(), offset, length, options);
+
+    /// <summary>Writes, once in a run, what looks like a block of the log, at the beginning of a block.</summary>
+    public Task<bool> WriteLogMagicAsync(ClientFile file, int blockSize, long firstBlock) =>
+        Model.TakeLogMagicWrite() is > 0 and int write
+            ? WriteAsync(file, write, firstBlock * blockSize, Tag.LogMagicAt + blockSize, IoOptions.None)
+            : Task.FromResult(false);
+
+    private async Task<bool> WriteAsync(ClientFile file, int write, long offset, int length, IoOptions options)
     {
         await new UserTurn(world.Scheduler);
-        int write = Model.NewWrite();
         using var buffer = new AlignedBuffer(Math.Max(length, 1));
         Tag.Fill(buffer.GetSpan()[..length], write, 0);
         bool isAppend = (options & IoOptions.Append) != 0;

@@ -22,6 +22,14 @@ internal static class FileWorkloads
         new("full-disk", "writers run into the end of the space, remove something and go on", CrashShape.Extents, FillDiskAsync) { RunsOutOfSpace = true },
         new("inline", "files and directories begin in their inodes and outgrow them, or are cut before they do", [CrashShape.Inline], OutgrowInodesAsync),
         new("journal-wrap", "so many changes that a small journal goes round several times", CrashShape.All, WrapAsync),
+        new("data-replace", "data in the log: files are written, synced and renamed", CrashShape.DataInLog, ReplaceAsync),
+        new("data-overwrite", "data in the log: writes in place, many at a time, none of which may be torn", CrashShape.DataInLog, OverwriteAsync),
+        new("data-truncate", "data in the log: files are cut back, grown and written again", CrashShape.DataInLog, TruncateAsync),
+        new("data-magic", "data in the log that looks like the log's own blocks, and what takes its place", CrashShape.DataInLog, WriteMagicAsync),
+        new("data-wrap", "data in a small log: the same blocks are written again and again, in order", CrashShape.DataWrapping, RewriteAsync),
+        new("data-holes", "data in the log: holes and preallocated blocks are filled and punched", CrashShape.DataInLog, FillHolesAsync),
+        new("data-recycle", "data in the log: blocks of one file become another's, or a directory's, while the log has their old content", CrashShape.DataInLog, RecycleAsync),
+        new("data-unordered", "a journal that does not wait for data: what was synced is there all the same", CrashShape.DataUnordered, AppendSyncAsync),
         new("log-wrap", "the same with a log of a few blocks, which goes round again and again", CrashShape.Wrapping, WrapAsync),
     ];
 
@@ -176,6 +184,58 @@ internal static class FileWorkloads
                 {
                     await client.SyncAsync(file, dataOnly: true);
                 }
+            }
+        }
+    });
+
+    private static Task RewriteAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        const int Length = 24 * 1024;
+        if (await client.CreateAsync(client.Path("counters")) is not { } file)
+        {
+            return;
+        }
+
+        await using (file)
+        {
+            await client.WriteAsync(file, 0, Length);
+            await client.SyncAsync(file);
+            for (int i = 0; i < 40; i++)
+            {
+                await client.WriteAsync(file, chance.Next(Length - 3000), chance.Between(1, 3000));
+                if (chance.OneIn(6))
+                {
+                    await client.SyncAsync(file, dataOnly: true);
+                }
+            }
+        }
+    });
+
+    private static Task WriteMagicAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        string path = client.Path("magic");
+        if (await client.CreateAsync(path) is not { } file)
+        {
+            return;
+        }
+
+        await using (file)
+        {
+            await client.WriteLogMagicAsync(file, stage.BlockSize, chance.Next(4));
+            for (int i = 0; i < 6; i++)
+            {
+                await client.WriteAsync(file, chance.Next(50_000), chance.Between(1, 3000), chance.Of(IoOptions.None, IoOptions.DataSync));
+            }
+
+            await client.SyncAsync(file);
+        }
+
+        await client.UnlinkAsync(path);
+        if (await client.CreateAsync(client.NewName()) is { } other)
+        {
+            await using (other)
+            {
+                await client.WriteAsync(other, 0, chance.Between(20_000, 40_000), IoOptions.DataSync);
             }
         }
     });
