@@ -20,15 +20,30 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     private readonly FileAccess _access;
     private readonly ErrorCursor _errors;
     private readonly ReadaheadState _readahead = new();
+    private readonly bool _isWriter;
     private int _options;
     private int _isClosed;
 
     internal OpenFile(Inode inode, FileAccess access, IoOptions options)
+        : this(inode, access, options, (access & FileAccess.Write) != 0)
+    {
+    }
+
+    /// <param name="inode">The file, with a reference that this now owns.</param>
+    /// <param name="access">What requests are let through.</param>
+    /// <param name="options">The options of requests that name none.</param>
+    /// <param name="isWriter">Whether it is open for writing: for a mount, where the kernel judges requests, not all that <paramref name="access"/> lets through is.</param>
+    internal OpenFile(Inode inode, FileAccess access, IoOptions options, bool isWriter)
     {
         Inode = inode;
         _access = access;
         _options = (int)options;
         _errors = inode.SampleErrors();
+        _isWriter = isWriter;
+        if (isWriter)
+        {
+            inode.AddWriter();
+        }
     }
 
     /// <summary>The size in bytes, at this moment.</summary>
@@ -209,6 +224,11 @@ public sealed partial class OpenFile : IAsyncDisposable, IDisposable
     {
         if (Interlocked.Exchange(ref _isClosed, 1) == 0)
         {
+            if (_isWriter)
+            {
+                Inode.RemoveWriter();
+            }
+
             await Inode.FileSystem.Inodes.ReleaseAsync(Inode).ConfigureAwait(false);
             await CloseDeviceAsync().ConfigureAwait(false);
         }

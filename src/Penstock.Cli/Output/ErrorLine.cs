@@ -30,7 +30,7 @@ internal static class ErrorLine
     {
         DeviceException when HasAdvice(failure.Message) => null,
         CorruptVolumeException { Field: "s_magic" } when IsMemory(subject) => $"memory begins empty; format and use it with: penstock mount {subject} DIR",
-        UnsupportedFeatureException => "nothing was changed; --read-only may work",
+        UnsupportedFeatureException => "nothing was changed; the kernel or e2fsprogs may know what this version does not",
         CorruptVolumeException { Field: "s_magic" } => "there is no ext2, ext3 or ext4 volume; make one with: penstock mkfs VOLUME",
         CorruptVolumeException => "nothing was changed; check it with e2fsck -f",
         DeviceException { Fault: IoFault.NotFound } => "check the name, or make a volume there with: penstock mkfs VOLUME SIZE",

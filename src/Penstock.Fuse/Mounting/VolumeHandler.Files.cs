@@ -20,7 +20,7 @@ internal sealed partial class VolumeHandler
         Inode inode = NodeOf(request);
         RequireOpenable(inode, open.Flags);
         _fileSystem.Inodes.Reference(inode);
-        OpenFile file = NewOpenFile(inode);
+        OpenFile file = NewOpenFile(inode, open.Flags);
         try
         {
             if ((open.Flags & LinuxOpenFlags.Truncate) != 0)
@@ -61,7 +61,7 @@ internal sealed partial class VolumeHandler
             throw;
         }
 
-        return await ReplyOpenEntryAsync(request, inode).ConfigureAwait(false);
+        return await ReplyOpenEntryAsync(request, inode, create.Flags).ConfigureAwait(false);
     }
 
     public override async ValueTask<Errno> TmpFileAsync(FuseRequest request)
@@ -70,7 +70,7 @@ internal sealed partial class VolumeHandler
         FuseCreateIn create = request.Arguments<FuseCreateIn>();
         NewNode what = NewNodeOf(request, FileKind.Regular, create.Mode, create.Umask);
         Inode inode = await _names.CreateUnnamedAsync(NodeOf(request), what).ConfigureAwait(false);
-        return await ReplyOpenEntryAsync(request, inode).ConfigureAwait(false);
+        return await ReplyOpenEntryAsync(request, inode, create.Flags).ConfigureAwait(false);
     }
 
     public override ValueTask<Errno> ReadAsync(FuseRequest request)
@@ -242,11 +242,11 @@ internal sealed partial class VolumeHandler
         return options;
     }
 
-    private async ValueTask<Errno> ReplyOpenEntryAsync(FuseRequest request, Inode inode)
+    private async ValueTask<Errno> ReplyOpenEntryAsync(FuseRequest request, Inode inode, LinuxOpenFlags flags)
     {
         // One reference for the open file, one for the node.
         _fileSystem.Inodes.Reference(inode);
-        OpenFile file = NewOpenFile(inode);
+        OpenFile file = NewOpenFile(inode, flags);
         request.Reply(new FuseCreateOut
         {
             Entry = EntryOf(inode),
@@ -257,7 +257,8 @@ internal sealed partial class VolumeHandler
     }
 
     /// <summary>The kernel judges the direction of each call; with its writeback cache it reads through a file that is open for writing.</summary>
-    private static OpenFile NewOpenFile(Inode inode) => new(inode, FileAccess.ReadWrite, IoOptions.None);
+    private static OpenFile NewOpenFile(Inode inode, LinuxOpenFlags flags) =>
+        new(inode, FileAccess.ReadWrite, IoOptions.None, isWriter: (flags & LinuxOpenFlags.AccessMode) != LinuxOpenFlags.ReadOnly);
 
     private void RequireOpenable(Inode inode, LinuxOpenFlags flags)
     {

@@ -73,6 +73,8 @@ internal sealed partial class Ext4Inode
     }
 
     /// <summary>Whether there is not one block to free, so that to be deleted takes no handle more than the inode itself. Nobody maps anything meanwhile.</summary>
+    protected override void EndWriting() => MapperInUse?.ReleaseWindow();
+
     private bool MapsNothing => Kind == FileKind.Regular && Size == 0 && Sectors == 0 && !HasInlineData
         && (Is(InodeFlags.Extents) ? ExtentHeader.Read(BlockField).Entries == 0 : !BlockField.ContainsAnyExcept((byte)0));
 

@@ -28,6 +28,9 @@ internal interface IBlockMapOwner
     /// <summary>The size in bytes, a hint for where and how much to allocate.</summary>
     long Size { get; }
 
+    /// <summary>Whether somebody has the file open for writing, so that it may go on growing: a hint for how much to allocate.</summary>
+    bool HasWriters { get; }
+
     /// <summary>Adds to i_blocks, in units of 512 bytes; the next <see cref="StoreAsync"/> stores it. Any thread.</summary>
     void AddSectors(long delta);
 

@@ -28,6 +28,10 @@ internal abstract class Inode : IPagedFile
     private InodeAttributes _attributes;
     private long _size;
     private long _endPageReadAbove = -1;
+    private int _writers;
+
+    /// <summary>Whether the file was empty when the first of those who write opened it. A hint: nothing orders it.</summary>
+    private bool _beganEmpty;
     private int _isAttributesDirty;
     private FilePages? _pages;
     private bool _isRetired;
@@ -93,6 +97,35 @@ internal abstract class Inode : IPagedFile
     {
         get => Volatile.Read(ref _endPageReadAbove);
         set => Volatile.Write(ref _endPageReadAbove, value);
+    }
+
+    /// <summary>Whether the file is open for writing.</summary>
+    public bool HasWriters => Volatile.Read(ref _writers) != 0;
+
+    /// <summary>It is opened for writing once more.</summary>
+    public void AddWriter()
+    {
+        if (Interlocked.Increment(ref _writers) == 1)
+        {
+            _beganEmpty = Size == 0;
+        }
+    }
+
+    /// <summary>One who had it open for writing has closed it. Any place; waits for nothing.</summary>
+    public void RemoveWriter()
+    {
+        if (Interlocked.Decrement(ref _writers) == 0 && _beganEmpty)
+        {
+            EndWriting();
+        }
+    }
+
+    /// <summary>
+    /// A file that was empty when it was opened for writing is open no more: what was kept free for it to grow may go. One that had content then, such as a log that is opened for
+    /// each entry, keeps it.
+    /// </summary>
+    protected virtual void EndWriting()
+    {
     }
 
     /// <summary>A consistent copy of the attributes, from any thread.</summary>

@@ -36,6 +36,8 @@ internal sealed class TestMapOwner : IBlockMapOwner
 
     public InodeNumber Number { get; }
 
+    public bool HasWriters { get; set; } = true;
+
     public bool HasExtents => _record.Is(InodeFlags.Extents);
 
     public uint Generation => _record.Generation;

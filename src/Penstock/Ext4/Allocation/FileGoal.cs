@@ -5,13 +5,16 @@ using Penstock.Mapping;
 namespace Penstock.Ext4.Allocation;
 
 /// <summary>
-/// How a file's requests are shaped: small files one behind the other in the group of their inode; files that grow with a window behind them,
-/// which is the larger the larger they are.
+/// How a file's requests are shaped: small files, and larger ones that are complete, one behind the other in the group of their inode; files that grow with a window behind them,
+/// which is the larger the larger they are. Complete is what is written back as a whole when nobody has it open for writing any more.
 /// </summary>
 internal sealed class FileGoal(Ext4Volume volume, IBlockMapOwner owner)
 {
     /// <summary>A file up to this size that is written back as a whole is packed behind the previous one.</summary>
     private const long MaxStreamSize = 64 * 1024;
+
+    /// <summary>The same for one that nobody will make longer: larger ones are kept away from where the small come and go.</summary>
+    private const long MaxCompleteStreamSize = 8 * 1024 * 1024;
 
     private const ulong MinWindow = 64 * 1024;
     private const ulong MaxWindow = 8 * 1024 * 1024;
@@ -32,17 +35,20 @@ internal sealed class FileGoal(Ext4Volume volume, IBlockMapOwner owner)
     {
         ulong sizeInBlocks = ((ulong)Math.Max(owner.Size, 0) + (uint)Geometry.BlockSize - 1) >> Geometry.LogBlockSize;
         bool isAtEnd = first + count >= sizeInBlocks;
-        bool isWholeSmallFile = !owner.HasMetadataContent && use == SpaceUse.Reserved && isAtEnd && owner.Size <= MaxStreamSize;
+        bool isWhole = !owner.HasMetadataContent && use == SpaceUse.Reserved && isAtEnd;
+        bool isComplete = isWhole && !owner.HasWriters;
+        bool isStream = isWhole && owner.Size <= (isComplete ? MaxCompleteStreamSize : MaxStreamSize);
         bool hasGoal = goal.Value != 0;
+        bool mayGrow = isAtEnd && !isStream && !isComplete;
         return new AllocationRequest
         {
-            Goal = hasGoal ? goal : FirstGoal(isWholeSmallFile),
+            Goal = hasGoal ? goal : FirstGoal(isStream),
             Clusters = clusters,
             Use = use,
             IsContinuation = isContinuation,
-            IsStream = isWholeSmallFile,
-            Window = isWholeSmallFile || !isAtEnd ? null : Window,
-            WindowClusters = isWholeSmallFile || !isAtEnd ? 0 : WindowClusters(Math.Max(sizeInBlocks, first + count)),
+            IsStream = isStream,
+            Window = mayGrow ? Window : null,
+            WindowClusters = mayGrow ? WindowClusters(Math.Max(sizeInBlocks, first + count)) : 0,
         };
     }
 

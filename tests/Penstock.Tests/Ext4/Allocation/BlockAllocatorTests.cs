@@ -136,6 +136,26 @@ public sealed class BlockAllocatorTests
         Assert.All(fixture.Files, file => Assert.Equal(1, CountRuns(file)));
     });
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Files_that_nobody_writes_any_more_need_no_room_to_grow(bool hasWriters) => Run(new EmptyVolume { Blocks = 16 * 1024, BlocksPerGroup = 8192 }, async volume =>
+    {
+        const ulong Length = 150;
+        var fixture = new MapperFixture(volume);
+        for (int i = 0; i < 10; i++)
+        {
+            TestFile file = fixture.AddFile();
+            file.Owner.HasWriters = hasWriters;
+            file.Owner.Size = (long)Length * file.Mapper.BlockSize;
+            await file.AllocateAsync(0, Length, MapState.Mapped, isReserved: true);
+        }
+
+        ulong[] starts = [.. fixture.Files.Select(f => f.Model[0].Volume).Order()];
+        Assert.Equal(!hasWriters, starts.Zip(starts.Skip(1)).All(pair => pair.First + Length == pair.Second));
+        Assert.All(fixture.Files, file => Assert.Equal(1, CountRuns(file)));
+    });
+
     [Fact]
     public void A_block_is_not_freed_twice() => Run(new EmptyVolume(), async volume =>
     {
