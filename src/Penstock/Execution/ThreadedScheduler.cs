@@ -25,13 +25,10 @@ internal sealed class ThreadedScheduler : Scheduler
     private readonly WorkQueue _queue = new();
     private readonly RowWatch _watch = new();
 
-    private ThreadedScheduler(int workers)
-    {
-        for (int i = 0; i < workers; i++)
-        {
-            StartCoreThread($"penstock-core-{i}", RunWorker);
-        }
-    }
+    /// <summary>Workers that were not needed yet: a command of a few milliseconds needs none or one.</summary>
+    private int _unstarted;
+
+    private ThreadedScheduler(int workers) => _unstarted = workers;
 
     public static ThreadedScheduler Shared { get; } = new(Math.Clamp(Environment.ProcessorCount, 2, 8));
 
@@ -52,7 +49,7 @@ internal sealed class ThreadedScheduler : Scheduler
         }
         else
         {
-            _queue.Enqueue(work, state);
+            Enqueue(work, state);
         }
     }
 
@@ -94,7 +91,7 @@ internal sealed class ThreadedScheduler : Scheduler
             }
             else
             {
-                _queue.Enqueue(kept.Work, kept.State);
+                Enqueue(kept.Work, kept.State);
             }
         }
     }
@@ -156,6 +153,28 @@ internal sealed class ThreadedScheduler : Scheduler
             Name = name,
         };
         thread.UnsafeStart();
+    }
+
+    private void Enqueue(Action<object?> work, object? state)
+    {
+        // Looked at without the latch first: whoever sees it too late looks again, and it never rises.
+        if (!_queue.Enqueue(work, state) || _unstarted == 0)
+        {
+            return;
+        }
+
+        int left;
+        lock (_watch)
+        {
+            if (_unstarted == 0)
+            {
+                return;
+            }
+
+            left = --_unstarted;
+        }
+
+        StartCoreThread($"penstock-core-{left}", RunWorker);
     }
 
     private void RunWorker()

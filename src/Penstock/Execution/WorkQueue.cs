@@ -9,7 +9,8 @@ internal sealed class WorkQueue
     private int _count;
     private int _sleepers;
 
-    public void Enqueue(Action<object?> work, object? state)
+    /// <summary>Adds a piece of work. Whether more is waiting than workers sleep: one more would have something to do.</summary>
+    public bool Enqueue(Action<object?> work, object? state)
     {
         lock (_latch)
         {
@@ -24,6 +25,8 @@ internal sealed class WorkQueue
             {
                 Monitor.Pulse(_latch);
             }
+
+            return _count > _sleepers;
         }
     }
 

@@ -9,6 +9,10 @@ namespace Penstock.Journal;
 internal sealed class MetadataFrames : IDisposable
 {
     private const int SlabBytes = 1 << 20;
+
+    /// <summary>The first slab, and the second; then they double. A command that looks at a few blocks would spend its time on clearing memory.</summary>
+    private const int FirstSlabBytes = 64 << 10;
+
     private const int PageSize = 4096;
 
     private readonly List<AlignedBuffer> _slabs = [];
@@ -77,9 +81,11 @@ internal sealed class MetadataFrames : IDisposable
 
     private MetadataBlock Grow()
     {
-        var slab = new AlignedBuffer(_framesPerSlab * _stride, _alignment);
+        int frames = Math.Min(_framesPerSlab, Math.Max(_frames.Count, Math.Max(FirstSlabBytes / _stride, 1)));
+        frames = _frames.Count < Budget ? (int)Math.Min(frames, Budget - _frames.Count) : frames;
+        var slab = new AlignedBuffer(frames * _stride, _alignment);
         _slabs.Add(slab);
-        for (int i = 0; i < _framesPerSlab; i++)
+        for (int i = 0; i < frames; i++)
         {
             var block = new MetadataBlock(default, slab.Segment.Slice(i * _stride, _blockSize)) { Frame = _frames.Count };
             _frames.Add(block);

@@ -84,8 +84,9 @@ public sealed class CallerRowTests
     public async Task A_core_place_hands_its_work_on()
     {
         ThreadedScheduler scheduler = ThreadedScheduler.CreateForTest();
-        await using var device = new MemoryDevice("memory", scheduler, 1 << 20);
+        // In this order: the device goes first, and with it the read that nobody waits for.
         using var buffer = new AlignedBuffer(4096);
+        await using var device = new MemoryDevice("memory", scheduler, 1 << 20);
         var seen = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         scheduler.Post(
             _ => seen.SetResult(scheduler.TryOpenCallerRow() || device.ReadAsync(0, buffer.Segment).IsCompleted),
