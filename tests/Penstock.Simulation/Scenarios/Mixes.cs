@@ -51,9 +51,12 @@ internal static class Mixes
         },
     };
 
-    /// <summary>Without copies: whose write-back failed is told by whose bytes it carried.</summary>
+    /// <summary>
+    /// Without copies, since whose write-back failed is told by whose bytes it carried; and without ext3, which takes no more changes where the device refuses data: the crash
+    /// test's sweep of faults looks at that.
+    /// </summary>
     private static Plan DrawJournalFaults(Chance chance) =>
-        WithFaults(chance, Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 9 }, VolumeShape.WithJournal));
+        WithFaults(chance, Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 9 }, [.. VolumeShape.WithJournal.Where(static s => s.HasExtents)]));
 
     private static Plan DrawJournal(Chance chance) => Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 9, Copies = 4 }, VolumeShape.WithJournal);
 

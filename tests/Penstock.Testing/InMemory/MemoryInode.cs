@@ -81,6 +81,7 @@ internal class MemoryInode : Inode
         }
 
         _inline = content.ToArray();
+        StoredSize = Math.Max(StoredSize, content.Length);
     }
 
     public override async ValueTask ConvertFromInlineAsync()
