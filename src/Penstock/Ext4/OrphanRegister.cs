@@ -98,9 +98,15 @@ internal sealed class OrphanRegister
         {
             if (inode.Orphan is { } mark)
             {
-                // As above: what cannot be stored stays registered. In the list the time of deletion leads to the next one, and is kept for so long.
+                // As above: what cannot be stored stays registered, and so does what the list cannot be closed around. In the list the time of deletion leads to the next one,
+                // and is kept for so long.
                 inode.Record.DeletionTime = mark.Node is null ? 0 : inode.Record.DeletionTime;
                 await inode.StoreAsync(handle).ConfigureAwait(false);
+                if (mark.Node?.Previous?.Value is { } before)
+                {
+                    await before.StoreAsync(handle).ConfigureAwait(false);
+                }
+
                 inode.Orphan = null;
                 if (mark.Node is not { } node)
                 {

@@ -37,7 +37,7 @@ internal sealed class CrashedVolume : IDisposable
     {
         string root = MountByKernel(Image, options);
         Action end = load(root);
-        Thread.Sleep(s_load);
+        AwaitLoad(root);
         OutsideProgram.Run("xfs_io", "-x", "-c", "shutdown", root);
         end();
         UnmountByKernel(root);
@@ -50,7 +50,7 @@ internal sealed class CrashedVolume : IDisposable
         PenstockProgram.Run(["mount", .. options, .. JournalOf(JournalDevice), Image, root]);
         _mounted.Add(root);
         Action end = load(root);
-        Thread.Sleep(s_load);
+        AwaitLoad(root);
         OutsideProgram.Run("pkill", "-KILL", "-f", $"mount .*{root}");
         end();
         OutsideProgram.Run("umount", "-l", root);
@@ -140,6 +140,17 @@ internal sealed class CrashedVolume : IDisposable
         }
 
         return _scratch[name];
+    }
+
+    /// <summary>A machine that is busy with something else gets the time it needs until there is something to compare.</summary>
+    private static void AwaitLoad(string root)
+    {
+        const int Enough = 40;
+        Thread.Sleep(s_load);
+        for (int i = 0; i < 100 && Directory.EnumerateFileSystemEntries(root, "*", SearchOption.AllDirectories).Take(Enough).Count() < Enough; i++)
+        {
+            Thread.Sleep(s_load / 7);
+        }
     }
 
     private string MountByKernel(string image, string options)

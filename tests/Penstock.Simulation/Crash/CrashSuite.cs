@@ -9,7 +9,7 @@ internal sealed class CrashSuite(bool isLong)
 {
     private const int MutantRuns = 60;
 
-    private static readonly string[] s_swept = ["replace", "append-dsync", "truncate-rewrite", "link-storm", "attributes"];
+    private static readonly string[] s_swept = ["replace", "append-dsync", "truncate-rewrite", "link-storm", "attributes", "error-reports", "data-overwrite"];
 
     private readonly int _states = isLong ? 100_000 : 10_000;
     private readonly ulong _sweptSeeds = isLong ? 5UL : 1UL;

@@ -16,6 +16,7 @@ internal sealed class Client(CrashWorld world, char letter)
 {
     private readonly NameHistory _names = world.Model.NamesOf(letter);
     private int _made;
+    private FileSystemException? _failure;
 
     private Volume Volume => world.Volume;
 
@@ -180,6 +181,13 @@ internal sealed class Client(CrashWorld world, char letter)
         return true;
     }
 
+    /// <summary>Whether an fsync of an open file tells that data could not be written back; null if it fails for another reason.</summary>
+    public async Task<bool?> IsToldOfLostDataAsync(ClientFile file)
+    {
+        _failure = null;
+        return await SyncAsync(file) ? false : _failure!.Message.Contains(": data could not be written", StringComparison.Ordinal) ? true : null;
+    }
+
     /// <summary>fsync of a directory.</summary>
     public async Task<bool> SyncDirectoryAsync(string path)
     {
@@ -304,6 +312,7 @@ internal sealed class Client(CrashWorld world, char letter)
         }
         catch (FileSystemException e) when (world.Explains(e))
         {
+            _failure = e;
             world.Log.Tell($"    {letter}: {what} failed: {e.Message}");
             Model.Touch();
             return false;

@@ -30,6 +30,7 @@ internal static class FileWorkloads
         new("data-holes", "data in the log: holes and preallocated blocks are filled and punched", CrashShape.DataInLog, FillHolesAsync),
         new("data-recycle", "data in the log: blocks of one file become another's, or a directory's, while the log has their old content", CrashShape.DataInLog, RecycleAsync),
         new("data-unordered", "a journal that does not wait for data: what was synced is there all the same", CrashShape.DataUnordered, AppendSyncAsync),
+        new("error-reports", "files that are open twice: what could not be written back is told to each open file, once", CrashShape.All, ReportErrorsAsync),
         new("log-wrap", "the same with a log of a few blocks, which goes round again and again", CrashShape.Wrapping, WrapAsync),
     ];
 
@@ -206,6 +207,43 @@ internal static class FileWorkloads
                 if (chance.OneIn(6))
                 {
                     await client.SyncAsync(file, dataOnly: true);
+                }
+            }
+        }
+    });
+
+    private static Task ReportErrorsAsync(Stage stage) => stage.TogetherAsync(2, async (client, chance) =>
+    {
+        string path = client.Path("shared");
+        if (await client.CreateAsync(path) is not { } first)
+        {
+            return;
+        }
+
+        await using (first)
+        {
+            if (await client.OpenAsync(path) is not { } second)
+            {
+                return;
+            }
+
+            await using (second)
+            {
+                for (int i = 0; i < 6; i++)
+                {
+                    await client.WriteAsync(first, chance.Next(20_000), chance.Between(1, 9000));
+                    await client.RestAsync(chance.Next(4));
+                    bool? one = await client.IsToldOfLostDataAsync(first);
+                    bool? other = await client.IsToldOfLostDataAsync(second);
+                    if (one != other && one is not null && other is not null)
+                    {
+                        throw new InvalidOperationException($"of two open files one was told that data could not be written, and one was not: {one}, then {other}");
+                    }
+
+                    if (one == true && other == true && (await client.IsToldOfLostDataAsync(first) == true || await client.IsToldOfLostDataAsync(second) == true))
+                    {
+                        throw new InvalidOperationException("an error of one write was told twice");
+                    }
                 }
             }
         }
