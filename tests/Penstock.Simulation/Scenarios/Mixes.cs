@@ -56,7 +56,7 @@ internal static class Mixes
     /// test's sweep of faults looks at that.
     /// </summary>
     private static Plan DrawJournalFaults(Chance chance) =>
-        WithFaults(chance, Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 9 }, [.. VolumeShape.WithJournal.Where(static s => s.HasExtents)]));
+        WithFaults(chance, Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 3 }, [.. VolumeShape.WithJournal.Where(static s => s.HasExtents)]));
 
     private static Plan DrawJournal(Chance chance) => Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 9, Copies = 4 }, VolumeShape.WithJournal);
 
