@@ -53,6 +53,9 @@ internal sealed class CachePage(IoSegment memory, PageSlab slab)
     /// <summary>Whether the last writeback failed and the page is dirty because of that.</summary>
     public bool HasFailed { get; set; }
 
+    /// <summary>Whether it is under writeback after one that failed.</summary>
+    public bool IsSentAgain { get; set; }
+
     /// <summary>The blocks of the page that are dirty, one bit each.</summary>
     public uint DirtyBlocks { get; set; }
 

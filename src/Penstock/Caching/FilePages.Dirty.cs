@@ -105,6 +105,7 @@ internal sealed partial class FilePages
             page.IsUnderWriteback = true;
             _tree.SetTag(page.Index, PageTag.Dirty, isSet: false);
             _tree.SetTag(page.Index, PageTag.Writeback, isSet: true);
+            page.IsSentAgain = page.HasFailed;
             ClearFailed(page);
             page.AssertState();
         }
@@ -117,6 +118,7 @@ internal sealed partial class FilePages
         lock (_latch)
         {
             page.IsUnderWriteback = false;
+            page.IsSentAgain = false;
             _tree.SetTag(page.Index, PageTag.Writeback, isSet: false);
             if (blocksLeft != 0)
             {
@@ -183,6 +185,23 @@ internal sealed partial class FilePages
             for (long i = _tree.FindNext(first, last, PageTag.Dirty); i >= 0; i = _tree.FindNext(i + 1, last, PageTag.Dirty))
             {
                 if (_tree.Get(i)!.HasFailed)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>Whether a page of the range, whose writeback failed, is on its way to the device once more.</summary>
+    private bool IsSentAgainIn(long first, long last)
+    {
+        lock (_latch)
+        {
+            for (long i = _tree.FindNext(first, last, PageTag.Writeback); i >= 0; i = _tree.FindNext(i + 1, last, PageTag.Writeback))
+            {
+                if (_tree.Get(i)!.IsSentAgain)
                 {
                     return true;
                 }

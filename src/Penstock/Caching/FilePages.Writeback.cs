@@ -65,7 +65,13 @@ internal sealed partial class FilePages
             return fault;
         }
 
-        await WaitWritebackAsync(first, last).ConfigureAwait(false);
+        // Somebody else may send what has failed once more before this is looked at: how that ends says whether it is on the device.
+        do
+        {
+            await WaitWritebackAsync(first, last).ConfigureAwait(false);
+        }
+        while (IsSentAgainIn(first, last));
+
         IoFault pending = Errors.TakePending();
         if (fault == IoFault.None && HasFailedIn(first, last))
         {
