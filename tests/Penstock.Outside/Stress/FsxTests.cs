@@ -116,14 +116,12 @@ public sealed class FsxTests
         }
     }
 
-    [Theory]
-    [InlineData("-b 1024")]
-    [InlineData("-b 4096 -t ext2")]
-    public async Task A_full_volume_ends_the_run_with_one_line(string making)
+    [Fact]
+    public async Task A_full_volume_ends_the_run_with_one_line()
     {
         using var scratch = new ScratchFolder();
         string image = scratch.MakeImage("v.img", 8 << 20);
-        OutsideProgram.Run("mkfs.ext4", [.. making.Split(' '), "-q", "-F", image]);
+        OutsideProgram.Run("mkfs.ext4", "-b", "1024", "-q", "-F", image);
         for (ulong seed = 1; seed <= 3; seed++)
         {
             using VolumeFolder folder = await VolumeFolder.OpenAsync(image, "/", cacheBytes: null);

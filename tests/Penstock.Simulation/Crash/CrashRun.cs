@@ -29,7 +29,7 @@ internal sealed class CrashRun
     {
         _plan = plan;
         _tally = tally;
-        _world = new CrashWorld(plan.Workload, plan.Workload.Shapes, plan.Seed, plan.Broken, plan.KeepsLines);
+        _world = new CrashWorld(plan.Workload, plan.Shapes, plan.Seed, plan.Broken, plan.KeepsLines);
         _judge = new StateJudge(_world.Shape, judges.E2fsck, judges.Kernel);
         _world.Device.FaultRule = plan.FailAt is null ? null : Fail;
     }

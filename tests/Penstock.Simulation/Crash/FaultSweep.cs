@@ -14,7 +14,7 @@ internal static class FaultSweep
     /// <summary>What was found first, and how many requests have failed.</summary>
     public static (CrashFinding? Finding, int Faults) Run(Workload workload, ulong seed, CrashTally tally, OutsideJudges judges)
     {
-        var plan = new CrashPlan(workload, seed) { PointShare = LookEvery, StatesPerPoint = 1, OutsideShare = 1000 };
+        var plan = new CrashPlan(workload, seed) { SweepsFaults = true, PointShare = LookEvery, StatesPerPoint = 1, OutsideShare = 1000 };
         if (CrashRun.Execute(plan with { PointShare = int.MaxValue }, tally, judges, out int requests) is { } early)
         {
             return (early, 0);

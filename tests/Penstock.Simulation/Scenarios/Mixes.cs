@@ -63,9 +63,13 @@ internal static class Mixes
     private static Plan DrawInline(Chance chance) =>
         Draw(chance, new Weights { Cuts = 9, Ranges = 9, Syncs = 6 }, VolumeShape.WithInlineData, span: chance.Of(100, 200, 600, 8192));
 
+    /// <summary>
+    /// Without ext3 on a journal: a read that fails ends the commits there more often, and a change of size that is refused because of that has dropped dirty pages by then.
+    /// </summary>
     private static Plan DrawMetadataFaults(Chance chance)
     {
-        Plan plan = Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 5 }, chance.OneIn(2) ? VolumeShape.WithJournal : VolumeShape.All);
+        IReadOnlyList<VolumeShape> shapes = chance.OneIn(2) ? [.. VolumeShape.WithJournal.Where(static s => s.HasExtents)] : VolumeShape.All;
+        Plan plan = Draw(chance, new Weights { Cuts = 8, Ranges = 9, Syncs = 5 }, shapes);
         return plan with { MetadataBytes = 64 * 1024, Device = plan.Device with { MetadataReadFaults = chance.Of(5, 20, 80) } };
     }
 
