@@ -74,12 +74,12 @@ internal static class CommandLine
         root.Subcommands.Add(new MkdirCommand(terminal));
         root.Subcommands.Add(new RmCommand(terminal));
         root.Subcommands.Add(new BenchCommand(terminal));
-        root.Subcommands.Add(new SimulateCommand(terminal));
-        root.Subcommands.Add(new CrashTestCommand(terminal));
-        root.Subcommands.Add(new RaceTestCommand(terminal));
+        root.Subcommands.Add(new CheckoutCommand(terminal, "simulate", "Look for races in the core, under a scheduler that owns every choice"));
+        root.Subcommands.Add(new CheckoutCommand(terminal, "crash-test", "Let the power go at every moment of a workload, recover, and judge what is left"));
+        root.Subcommands.Add(new CheckoutCommand(terminal, "race-test", "Race real threads on a few files, and judge every read as the simulator does"));
         root.Subcommands.Add(new FsxCommand(terminal));
         root.Subcommands.Add(new AioStressCommand(terminal));
-        foreach (Command command in root.Subcommands.Where(c => c is not (MkfsCommand or UnmountCommand or SimulateCommand or CrashTestCommand or RaceTestCommand or FsxCommand or AioStressCommand)))
+        foreach (Command command in root.Subcommands.Where(c => c is not (MkfsCommand or UnmountCommand or CheckoutCommand or FsxCommand or AioStressCommand)))
         {
             command.Options.Add(journal);
         }
