@@ -131,8 +131,20 @@ internal sealed class DirectIoRequest : IDeviceRequestOwner, IValueTaskSource<Io
         }
     }
 
-    /// <summary>The submitter stops for a fault of its own (mapping, space); what is on the device goes on.</summary>
-    public void Fail(IoFault fault) => NoteFailure(_submitted, fault);
+    /// <summary>The submitter stops where submitting fails for a fault of its own (mapping, space), which is handed back; what is on the device goes on.</summary>
+    public async ValueTask<FileSystemException?> NoteFailureAsync(ValueTask submitting)
+    {
+        try
+        {
+            await submitting.ConfigureAwait(false);
+            return null;
+        }
+        catch (FileSystemException e)
+        {
+            NoteFailure(_submitted, e.Fault);
+            return e;
+        }
+    }
 
     /// <summary>Nothing more will be submitted. From here on only <see cref="Completion"/> may be touched.</summary>
     public void EndSubmission()

@@ -72,9 +72,9 @@ internal sealed partial class Ext4Inode
         await Ext4.ChangeAsync(credits, FreeAsync).ConfigureAwait(false);
     }
 
-    /// <summary>Whether there is not one block to free, so that to be deleted takes no handle more than the inode itself. Nobody maps anything meanwhile.</summary>
     protected override void EndWriting() => MapperInUse?.ReleaseWindow();
 
+    /// <summary>Whether there is not one block to free, so that to be deleted takes no handle more than the inode itself. Nobody maps anything meanwhile.</summary>
     private bool MapsNothing => Kind == FileKind.Regular && Size == 0 && Sectors == 0 && !HasInlineData
         && (Is(InodeFlags.Extents) ? ExtentHeader.Read(BlockField).Entries == 0 : !BlockField.ContainsAnyExcept((byte)0));
 

@@ -175,13 +175,7 @@ internal static class DirectPath
     {
         try
         {
-            await submitting.ConfigureAwait(false);
-            return null;
-        }
-        catch (FileSystemException e)
-        {
-            request.Fail(e.Fault);
-            return e;
+            return await request.NoteFailureAsync(submitting).ConfigureAwait(false);
         }
         finally
         {

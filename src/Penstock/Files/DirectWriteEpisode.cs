@@ -73,7 +73,7 @@ internal sealed class DirectWriteEpisode
             submitting = ValueTask.FromException(e);
         }
 
-        return submitting.IsCompletedSuccessfully ? default : NoteFailureAsync(request, submitting);
+        return submitting.IsCompletedSuccessfully ? default : request.NoteFailureAsync(submitting);
     }
 
     /// <summary>Runs the episode and returns it to its pool.</summary>
@@ -108,20 +108,6 @@ internal sealed class DirectWriteEpisode
             _inode = null!;
             _memory = null!;
             s_pool.Return(this);
-        }
-    }
-
-    private static async ValueTask<FileSystemException?> NoteFailureAsync(DirectIoRequest request, ValueTask submitting)
-    {
-        try
-        {
-            await submitting.ConfigureAwait(false);
-            return null;
-        }
-        catch (FileSystemException e)
-        {
-            request.Fail(e.Fault);
-            return e;
         }
     }
 
